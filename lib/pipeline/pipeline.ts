@@ -1,0 +1,97 @@
+// The validated pipeline. Only parsePipeline makes one (or compiled.ts reads back one that parsePipeline made):
+// whoever holds a Pipeline need not check it again. Everything in it is plain JSON, so that it can be cached.
+
+import type { RepoPath } from '../core/path.ts';
+import type { Branded } from '../core/result.ts';
+
+/** `train`, or `train@model1` for one stage of a foreach or matrix group. */
+export type StageName = Branded<'StageName'>;
+
+/** Line and column, counting from 1, in the pipeline file. */
+export type Place = readonly [line: number, column: number];
+
+export interface Pipeline {
+  /** The pipeline file, relative to the workspace root. */
+  readonly file: string;
+  readonly stages: readonly Stage[];
+  /** Capacities by resource name; `memory` in bytes. `cpu` is set by `-j` when it is not named here. */
+  readonly pools: Readonly<Record<string, number>>;
+  readonly cache: CacheSettings;
+  /** Every file that was read to make this pipeline (templating variables included), relative to the root. */
+  readonly sources: readonly string[];
+}
+
+export type LinkKind = 'reflink' | 'copy' | 'hardlink' | 'symlink';
+
+export interface CacheSettings {
+  /** Cache folder, relative to the workspace root or absolute. Default: `cache`. */
+  readonly dir?: string;
+  /** How outs come out of the cache: the first kind that the file system can do is taken. Default: reflink, then copy. */
+  readonly link?: LinkKind;
+}
+
+export interface Stage {
+  readonly name: StageName;
+  /** The name before `@`: all stages of one foreach or matrix have the same. */
+  readonly group: string;
+  readonly at: Place;
+  readonly cmd: readonly string[];
+  readonly wdir: RepoPath;
+  readonly deps: readonly Dep[];
+  readonly params: readonly ParamDep[];
+  /** Entry files whose imports are traced. */
+  readonly code: readonly CodeDep[];
+  readonly outs: readonly Out[];
+  readonly env: readonly string[];
+  readonly host: boolean;
+  /** Groups (or single stages) whose recorded history this stage reads. */
+  readonly runs: readonly RunsDep[];
+  readonly relocatable: boolean;
+  /** What the stage takes while it runs, by resource name; `cpu` counts job slots, `memory` is in bytes. Always holds `cpu`. */
+  readonly resources: Readonly<Record<string, number>>;
+  /** Seconds that one attempt may take; null: no limit. */
+  readonly timeout: number | null;
+  /** Attempts after the first that failed. */
+  readonly retries: number;
+  readonly frozen: boolean;
+  readonly alwaysChanged: boolean;
+  readonly desc?: string;
+}
+
+export interface Dep {
+  /** A RepoPath for what lies inside the workspace; otherwise absolute or with leading `..`. For a glob: the pattern, relative to the root. */
+  readonly path: string;
+  readonly kind: 'path' | 'glob';
+  readonly at: Place;
+}
+
+export interface ParamDep {
+  /** The parameter file, relative to the root. */
+  readonly file: string;
+  /** A dotted key, or null for the whole file. */
+  readonly key: string | null;
+  /** The key before templating (`model.${key}`): what identifies it in the fingerprint of a relocatable stage. */
+  readonly template: string;
+  readonly at: Place;
+}
+
+export interface CodeDep {
+  readonly path: RepoPath;
+  readonly at: Place;
+}
+
+export interface RunsDep {
+  readonly group: string;
+  readonly at: Place;
+}
+
+export interface Out {
+  readonly path: RepoPath;
+  readonly label: 'out' | 'metric' | 'plot';
+  /** False: the file is meant for git; it is kept in the run cache all the same, and restored as a plain writable copy. */
+  readonly cache: boolean;
+  /** True: not removed before the stage runs. */
+  readonly persist: boolean;
+  readonly desc?: string;
+  readonly at: Place;
+}

@@ -1,0 +1,125 @@
+// The interfaces between the run loop and its adapters. The loop is tested with in-memory ones; cli builds the real ones.
+
+import type { Digest } from '../core/digest.ts';
+import type { CommandFailure } from '../core/failure.ts';
+import type { Manifest } from '../core/manifest.ts';
+import type { Observation, Present } from '../core/observation.ts';
+import type { RepoPath } from '../core/path.ts';
+import type { MaybePromise, Result } from '../core/result.ts';
+import type { Value } from '../core/value.ts';
+import type { LinkKind, Out, StageName } from '../pipeline/pipeline.ts';
+import type { Fingerprint } from './parts.ts';
+import type { RunEntry } from './record.ts';
+
+// ---- workspace: the files of the project ----
+
+export interface CodeTrace {
+  /** Traced local files with their digests. Keys are paths relative to the root. */
+  readonly files: Readonly<Record<string, Digest>>;
+  /** Imported packages by name, with the version that the import resolves to; `missing` where it resolves to none. */
+  readonly packages: Readonly<Record<string, string>>;
+}
+
+/** Reads the workspace. Results of observe() may be remembered by the stat index, never beyond what the racy window allows. */
+export interface WorkspaceReader {
+  /** What is at a path (a RepoPath, or an outside path as Dep has it). Synchronous where no or little content has to be hashed. */
+  observe(path: string): MaybePromise<Observation>;
+  /** The matches of a glob pattern as one tree; no match is an empty tree. */
+  observeGlob(pattern: string): MaybePromise<Observation>;
+  /** The parsed parameter file; an error says why it cannot be read. */
+  params(file: string): Result<Value, { readonly kind: 'missing' | 'malformed'; readonly message: string }>;
+  /** Follows the imports of a source file. */
+  trace(entry: RepoPath): Promise<Result<CodeTrace, string>> | Result<CodeTrace, string>;
+}
+
+// ---- store: the cache folder ----
+
+export interface StoreProblem {
+  readonly kind: 'corrupt' | 'missing' | 'refused' | 'io';
+  readonly message: string;
+}
+
+/** Where a single out goes to or comes from. */
+export interface Placement {
+  /** Absolute path. */
+  readonly path: string;
+  readonly content: Present;
+}
+
+export interface ResultCache {
+  /** All valid entries of a fingerprint, newest first. A corrupt one is left out, reported through `onWarning`, and healed by the next run. */
+  candidates(fingerprint: Fingerprint): readonly RunEntry[];
+  /** Every valid entry whose group or stage name is `group`, sorted by fingerprint then result. */
+  history(group: string): readonly RunEntry[];
+  /** True where every object that these contents need is there (existence and size; restoring checks the bytes). */
+  holds(contents: readonly Present[]): boolean;
+  /** The manifest of a tree. */
+  manifest(digest: Digest): Result<Manifest, StoreProblem>;
+  /**
+   * Copies an out into the store. The bytes stored are those of `content` or the call fails: a file that changed since is noticed.
+   * Afterwards the objects are on the disk.
+   */
+  put(out: Placement): Promise<Result<void, StoreProblem>>;
+  /** Writes a run entry: after its objects, in one step, durable. */
+  record(entry: RunEntry): Promise<void>;
+  /**
+   * Makes the path hold the content: replaces only what differs, verifies every byte, restores the executable bit, links and empty folders.
+   * On a problem the path keeps what it had, as far as it was not replaced yet, and a corrupt object is removed from the store.
+   */
+  checkout(out: Placement, link: LinkKind): Promise<Result<void, StoreProblem>>;
+}
+
+// ---- exec: running commands ----
+
+export interface Job {
+  readonly stage: StageName;
+  readonly cmd: readonly string[];
+  /** Absolute path. */
+  readonly cwd: string;
+  /** The whole environment of the child. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Absolute path of the log file; it is created, and gets stdout and stderr as they come. */
+  readonly logPath: string;
+  readonly resources: Readonly<Record<string, number>>;
+  /** Seconds; null: no limit. */
+  readonly timeout: number | null;
+}
+
+export type JobEnd =
+  | { readonly kind: 'exited'; readonly code: number; readonly command: string }
+  | { readonly kind: 'signalled'; readonly signal: string; readonly command: string }
+  | { readonly kind: 'timed-out'; readonly seconds: number; readonly command: string }
+  | { readonly kind: 'interrupted' }
+  | { readonly kind: 'not-started'; readonly message: string; readonly command: string };
+
+export interface JobResult {
+  readonly end: JobEnd;
+  readonly seconds: number;
+  /** Bytes; null where it could not be measured. */
+  readonly peakMemory: number | null;
+}
+
+export interface JobOutput {
+  readonly line: (text: string) => void;
+  readonly progress: (fraction: number, text: string) => void;
+}
+
+export interface Executor {
+  readonly name: string;
+  /** Runs the commands one after the other, stopping at the first that fails. Never rejects. */
+  run(job: Job, output: JobOutput, signal: AbortSignal): Promise<JobResult>;
+  /** Ends what is left (helper processes). */
+  close(): Promise<void>;
+}
+
+// ---- workspace changes around a run ----
+
+export interface WorkspaceWriter {
+  /** Removes an out before its stage runs. A persisted one stays, but no longer shares storage with the cache. */
+  clear(out: Out): void;
+  /** Makes the folder that an out will be written into. */
+  makeParent(path: RepoPath): void;
+}
+
+export type Guard = { readonly release: () => void };
+export type GuardResult = Result<Guard, CommandFailure>;
