@@ -49,8 +49,10 @@ export interface Placement {
 export interface ResultCache {
   /** All valid entries of a fingerprint, newest first. A corrupt one is left out, reported through `onWarning`, and healed by the next run. */
   candidates(fingerprint: Fingerprint): readonly RunEntry[];
-  /** Every valid entry whose group or stage name is `group`, sorted by fingerprint then result. */
+  /** Every valid entry of a group, sorted by fingerprint then result. */
   history(group: string): readonly RunEntry[];
+  /** Changes if and only if the set of runs of the group changes; cheap (no entry is read). */
+  historyDigest(group: string): Digest;
   /** True where every object that these contents need is there (existence and size; restoring checks the bytes). */
   holds(contents: readonly Present[]): boolean;
   /** The manifest of a tree. */
