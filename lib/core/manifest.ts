@@ -21,15 +21,17 @@ export type ManifestEntry =
 
 export type Manifest = readonly ManifestEntry[];
 
-const header = 'dagrun-manifest 1\n';
+/** The first line of every manifest. */
+export const manifestHeader = 'dagrun-manifest 1\n';
 
 /** Entries may come in any order; paths are relative to the folder. */
 export function encodeManifest(entries: Manifest): string {
   const sorted = entries.toSorted((a, b) => compareText(a.path, b.path));
-  return header + sorted.map(encodeEntry).join('');
+  return manifestHeader + sorted.map(encodeEntry).join('');
 }
 
-function encodeEntry(entry: ManifestEntry): string {
+/** One line of a manifest. */
+export function encodeEntry(entry: ManifestEntry): string {
   const path = JSON.stringify(entry.path);
   switch (entry.kind) {
     case 'file':
@@ -43,8 +45,8 @@ function encodeEntry(entry: ManifestEntry): string {
 
 /** The error says which line is wrong. Rejects paths that leave the folder, duplicates, and entries below a file or a link. */
 export function parseManifest(text: string): Result<Manifest, string> {
-  if (!text.startsWith(header) || !text.endsWith('\n')) return err('not a manifest');
-  const lines = text.slice(header.length, -1);
+  if (!text.startsWith(manifestHeader) || !text.endsWith('\n')) return err('not a manifest');
+  const lines = text.slice(manifestHeader.length, -1);
   if (lines === '') return ok([]);
   const entries: ManifestEntry[] = [];
   const leaves = new Set<string>();

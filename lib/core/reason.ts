@@ -16,10 +16,23 @@ export type Reason =
   | { readonly kind: 'param-missing'; readonly key: string; readonly message: string }
   | { readonly kind: 'code-error'; readonly path: string; readonly message: string };
 
-export type ChangedPart = 'stage' | 'cmd' | 'wdir' | 'dep' | 'param' | 'code' | 'package' | 'env' | 'host' | 'history' | 'out';
+export type ChangedPart =
+  'stage' | 'cmd' | 'wdir' | 'dep' | 'param' | 'code' | 'package' | 'env' | 'host' | 'history' | 'out';
 
-/** One short sentence without a full stop. */
+/**
+ * One short sentence on one line, without a full stop. Long values of commands and parameters are shortened around their
+ * difference.
+ */
 export function describeReason(reason: Reason): string {
+  return describe(reason, valueLimit);
+}
+
+/** As describeReason, with values at full length. */
+export function describeReasonFully(reason: Reason): string {
+  return describe(reason, Infinity);
+}
+
+function describe(reason: Reason, limit: number): string {
   switch (reason.kind) {
     case 'out-missing':
       return `out missing: ${reason.path}`;
@@ -43,8 +56,18 @@ export function describeReason(reason: Reason): string {
       return `param missing: ${reason.key} (${reason.message})`;
     case 'code-error':
       return `code: ${reason.path}: ${reason.message}`;
-    default:
-      return describeChange(reason);
+    case 'stage':
+    case 'cmd':
+    case 'wdir':
+    case 'dep':
+    case 'param':
+    case 'code':
+    case 'package':
+    case 'env':
+    case 'host':
+    case 'history':
+    case 'out':
+      return describeChange(reason, limit);
   }
 }
 
@@ -65,12 +88,62 @@ const nouns: Readonly<Record<ChangedPart, string>> = {
 /** Parts whose values mean something to a person; of the others only the key is told. */
 const told: ReadonlySet<ChangedPart> = new Set(['cmd', 'param', 'package', 'host', 'stage', 'wdir']);
 
-function describeChange(reason: { kind: ChangedPart; key: string; from: string | null; to: string | null }): string {
+function describeChange(reason: Change, limit: number): string {
   const noun = nouns[reason.kind];
-  const { key, from, to } = reason;
-  if (reason.kind === 'cmd') return from === null || to === null ? 'changed command' : `changed command: ${from} → ${to}`;
-  if (reason.kind === 'stage' || reason.kind === 'wdir') return `changed ${noun}: ${from ?? 'none'} → ${to ?? 'none'}`;
-  if (from === null) return told.has(reason.kind) ? `added ${noun}: ${key} = ${to ?? ''}` : `added ${noun}: ${key}`;
-  if (to === null) return `removed ${noun}: ${key}`;
-  return told.has(reason.kind) ? `changed ${noun}: ${key} ${from} → ${to}` : `changed ${noun}: ${key}`;
+  const { kind, key, from, to } = reason;
+  if (kind === 'cmd' || kind === 'stage' || kind === 'wdir')
+    return `changed ${noun}: ${describeValues(from, to, limit)}`;
+  if (!told.has(kind)) return `${from === null ? 'added' : to === null ? 'removed' : 'changed'} ${noun}: ${key}`;
+  if (from === null) return `added ${noun}: ${key} = ${clip(to ?? '', 0, limit)}`;
+  if (to === null) return `removed ${noun}: ${key} (was ${clip(from, 0, limit)})`;
+  return `changed ${noun}: ${key} ${describeValues(from, to, limit)}`;
+}
+
+interface Change {
+  readonly kind: ChangedPart;
+  readonly key: string;
+  readonly from: string | null;
+  readonly to: string | null;
+}
+
+/** Longer values are shortened: columns of text that a person takes in at a glance. */
+const valueLimit = 80;
+/** Characters kept before and after a difference. */
+const context = 20;
+
+function describeValues(from: string | null, to: string | null, limit: number): string {
+  if (from === null || to === null) return `${clip(to ?? from ?? '', 0, limit)} ${from === null ? 'added' : 'removed'}`;
+  if (from.length <= limit && to.length <= limit) return `${oneLine(from)} → ${oneLine(to)}`;
+  const start = sharedStart(from, to);
+  const end = sharedEnd(from.slice(start), to.slice(start));
+  return [from, to].map((value) => clip(value, start - context, limit, value.length - end + context)).join(' → ');
+}
+
+/** The characters from `start` to `end`, `limit` at most; `…` stands for what is left out. */
+function clip(value: string, start: number, limit: number, end = value.length): string {
+  const first = atCharacter(value, Math.max(0, start));
+  const last = atCharacter(value, Math.min(value.length, end, first + limit));
+  return `${first > 0 ? '…' : ''}${oneLine(value.slice(first, last))}${last < value.length ? '…' : ''}`;
+}
+
+/** The index, or the one before it where a surrogate pair would be cut in two. */
+function atCharacter(value: string, index: number): number {
+  const code = value.charCodeAt(index);
+  return index > 0 && code >= 0xdc00 && code <= 0xdfff ? index - 1 : index;
+}
+
+function sharedStart(a: string, b: string): number {
+  let length = 0;
+  while (length < a.length && length < b.length && a[length] === b[length]) length++;
+  return length;
+}
+
+function sharedEnd(a: string, b: string): number {
+  let length = 0;
+  while (length < a.length && length < b.length && a[a.length - 1 - length] === b[b.length - 1 - length]) length++;
+  return length;
+}
+
+function oneLine(text: string): string {
+  return text.replace(/\s*[\r\n]+\s*/g, ' ⏎ ');
 }

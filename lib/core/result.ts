@@ -14,8 +14,8 @@ export function err<E>(error: E): { readonly ok: false; readonly error: E } {
 export type MaybePromise<T> = T | Promise<T>;
 
 declare const brand: unique symbol;
-/** A string that only its own constructor may make. */
-export type Branded<Name extends string> = string & { readonly [brand]: Name };
+/** A string that only its own constructor may make. A string may carry several brands. */
+export type Branded<Name extends string> = string & { readonly [brand]: { readonly [Key in Name]: true } };
 
 /** For the default branch of a switch over a discriminated union. */
 export function unreachable(value: never): never {

@@ -1,0 +1,21 @@
+// The program: the real process around main().
+
+import { exitCodes } from '../core/failure.ts';
+import { codeOf, messageOf } from '../core/result.ts';
+import { main } from './main.ts';
+
+// Whoever reads our output may stop reading (`dagrun dag | head`): that is no error.
+process.stdout.on('error', (error) => {
+  if (codeOf(error) !== 'EPIPE') throw error;
+  process.exit(process.exitCode ?? exitCodes.done);
+});
+
+main(process.argv.slice(2), { stdout: process.stdout, stderr: process.stderr, environment: process.env }).then(
+  (code) => {
+    process.exitCode = code;
+  },
+  (error: unknown) => {
+    process.stderr.write(`dagrun has a bug, please report it: ${error instanceof Error ? (error.stack ?? error.message) : messageOf(error)}\n`);
+    process.exitCode = exitCodes.failed;
+  },
+);

@@ -1,0 +1,14 @@
+// Ctrl-C and SIGTERM as an AbortSignal, whose reason is the name of the signal.
+
+/** Runs the action; SIGINT, SIGTERM and SIGHUP abort its signal instead of ending the process. */
+export async function interruptible<T>(action: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const controller = new AbortController();
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+  const stop = (signal: NodeJS.Signals): void => controller.abort(signal);
+  for (const signal of signals) process.on(signal, stop);
+  try {
+    return await action(controller.signal);
+  } finally {
+    for (const signal of signals) process.off(signal, stop);
+  }
+}

@@ -1,0 +1,107 @@
+// The command line: finds the command, reads its options, runs it, and turns what comes back into an exit code.
+// Each command is loaded only when it is called.
+
+import { resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { exitCodeOf, exitCodes, failure, renderFault } from '../core/failure.ts';
+import type { CommandFailure, ExitCode } from '../core/failure.ts';
+import { err, messageOf, ok } from '../core/result.ts';
+import type { Result } from '../core/result.ts';
+import { suggest } from '../core/suggest.ts';
+import { globalOptions, renderHelp, toParseArgs } from './command.ts';
+import type { CliIo, Command, Invocation } from './command.ts';
+
+declare const __DAGRUN_VERSION__: string;
+
+const commands: Readonly<Record<string, { readonly summary: string; readonly load: () => Promise<{ readonly command: Command }> }>> = {
+  init: { summary: 'write a commented starter pipeline', load: () => import('./init.ts') },
+  repro: { summary: 'bring stages up to date: skip, restore or execute each', load: () => import('./repro.ts') },
+  status: { summary: 'what is stale, and why', load: () => import('./status.ts') },
+  explain: { summary: "a stage's fingerprint, part by part", load: () => import('./explain.ts') },
+  dag: { summary: 'draw the graph', load: () => import('./dag.ts') },
+  logs: { summary: "a stage's last log", load: () => import('./logs.ts') },
+  checkout: { summary: 'restore outs as the lock records them', load: () => import('./checkout.ts') },
+  commit: { summary: 'record outs as they are, without running', load: () => import('./commit.ts') },
+  freeze: { summary: 'keep a stage from running', load: () => import('./freeze.ts') },
+  unfreeze: { summary: 'let a frozen stage run again', load: () => import('./unfreeze.ts') },
+  gc: { summary: 'remove recorded runs and their objects', load: () => import('./gc.ts') },
+  cache: { summary: 'verify, measure or merge the cache', load: () => import('./cache.ts') },
+};
+
+/** Runs one command line (without `node` and the script); returns the exit code. */
+export async function main(argv: readonly string[], io: CliIo): Promise<ExitCode> {
+  const result = await dispatch(argv, io);
+  if (result.ok) return result.value;
+  for (const fault of result.error.faults) io.stderr.write(`${renderFault(fault)}\n`);
+  return exitCodeOf(result.error.kind);
+}
+
+async function dispatch(argv: readonly string[], io: CliIo): Promise<Result<ExitCode, CommandFailure>> {
+  const { name, rest } = splitCommand(argv);
+  if (name === undefined) return showOverview(rest, io);
+  const entry = Object.hasOwn(commands, name) ? commands[name] : undefined;
+  if (entry === undefined) {
+    const near = suggest(name, Object.keys(commands));
+    return err(failure('usage', { message: `there is no command "${name}"`, hint: near === undefined ? '`dagrun --help` lists the commands' : `did you mean \`dagrun ${near}\`?` }));
+  }
+  const { command } = await entry.load();
+  const invocation = readInvocation(command, rest, io);
+  if (!invocation.ok) return invocation;
+  if (invocation.value === 'help') {
+    io.stdout.write(renderHelp(command));
+    return ok(exitCodes.done);
+  }
+  return command.run(invocation.value);
+}
+
+/** Global options may stand before the command: `dagrun -C dir --file dvc.yaml repro`. */
+function splitCommand(argv: readonly string[]): { name: string | undefined; rest: readonly string[] } {
+  for (let index = 0; index < argv.length; index++) {
+    const arg = argv[index]!;
+    if (!arg.startsWith('-')) return { name: arg, rest: [...argv.slice(0, index), ...argv.slice(index + 1)] };
+    if (arg === '-C' || arg === '--dir' || arg === '--file') index++;
+  }
+  return { name: undefined, rest: argv };
+}
+
+function showOverview(args: readonly string[], io: CliIo): Result<ExitCode, CommandFailure> {
+  if (args.includes('--version') || args.includes('-V')) {
+    io.stdout.write(`${__DAGRUN_VERSION__}\n`);
+    return ok(exitCodes.done);
+  }
+  const width = Math.max(...Object.keys(commands).map((name) => name.length));
+  const lines = Object.entries(commands).map(([name, { summary }]) => `  ${name.padEnd(width)}  ${summary}`);
+  const text = ['dagrun: run a pipeline, never the same work twice', '', 'Usage: dagrun <command> [options]', '', 'Commands:', ...lines, '', '`dagrun <command> --help` tells more; `dagrun --version` shows the version.', ''].join('\n');
+  const asked = args.length === 0 || args.includes('--help') || args.includes('-h');
+  if (!asked) return err(failure('usage', { message: `there is no option "${args[0]!}" without a command`, hint: '`dagrun --help` lists the commands' }));
+  io.stdout.write(text);
+  return ok(exitCodes.done);
+}
+
+function readInvocation(command: Command, args: readonly string[], io: CliIo): Result<Invocation | 'help', CommandFailure> {
+  const options = { ...command.options, ...globalOptions };
+  const usage = (message: string, hint = `\`dagrun ${command.name} --help\` lists the options`): Result<never, CommandFailure> => err(failure('usage', { message, hint }));
+  let parsed;
+  try {
+    parsed = parseArgs({ args: [...args], options: toParseArgs(options), allowPositionals: true, strict: true });
+  } catch (error) {
+    const unknown = /Unknown option '(--?[^']+)'/.exec(messageOf(error))?.[1];
+    if (unknown === undefined) return usage(messageOf(error).split('. ')[0]!);
+    const near = suggest(unknown, Object.keys(options).map((name) => `--${name}`));
+    return usage(`there is no option "${unknown}" of \`dagrun ${command.name}\``, near === undefined ? undefined : `did you mean "${near}"?`);
+  }
+  const { values, positionals } = parsed;
+  if (values['help'] === true) return ok('help');
+  const [least, most] = command.arity;
+  if (positionals.length < least) return usage(`\`dagrun ${command.name}\` needs ${command.args}`);
+  if (positionals.length > most) return usage(`"${positionals[most]!}" is one argument too many`);
+  const dir = values['dir'];
+  const file = values['file'];
+  return ok({
+    args: positionals,
+    flags: values,
+    cwd: resolve(typeof dir === 'string' ? dir : '.'),
+    file: typeof file === 'string' ? file : undefined,
+    io,
+  });
+}

@@ -1,0 +1,166 @@
+// `dagrun repro`
+
+import { availableParallelism, totalmem } from 'node:os';
+import { exitCodes, failure } from '../core/failure.ts';
+import type { CommandFailure, ExitCode } from '../core/failure.ts';
+import type { Reporter, RunSummary } from '../core/event.ts';
+import { err, ok } from '../core/result.ts';
+import type { Result } from '../core/result.ts';
+import { LocalExecutor } from '../exec/local.ts';
+import type { Plan } from '../plan/select.ts';
+import { chooseReporter } from '../report/choose.ts';
+import { assess } from '../run/assess.ts';
+import type { Assessment } from '../run/assess.ts';
+import type { Project } from '../run/project.ts';
+import { reproduce } from '../run/reproduce.ts';
+import type { ReproduceOptions } from '../run/reproduce.ts';
+import type { Command, Invocation } from './command.ts';
+import { interruptible } from './interrupt.ts';
+import { exclusively, isSet, numberOf, open, plan } from './session.ts';
+
+export const command: Command = {
+  name: 'repro',
+  args: '[targets…]',
+  summary: 'Brings stages up to date: what is unchanged is skipped, what is known is restored, the rest is executed.\nA target is a stage, a group, a glob over stage names (train@*) or the path of an out; without one, everything.',
+  examples: ['dagrun repro', "dagrun repro 'train@*' -j 4", 'dagrun repro report --dry'],
+  arity: [0, Infinity],
+  options: {
+    jobs: { type: 'string', short: 'j', value: 'N', help: 'job slots (default: processors)' },
+    force: { type: 'boolean', short: 'f', help: 'execute even what is unchanged or known' },
+    'single-item': { type: 'boolean', short: 's', help: 'only the targets, in the order given, without what they need' },
+    downstream: { type: 'boolean', help: 'the targets and all that need them' },
+    'force-downstream': { type: 'boolean', help: 'execute all descendants of a stage that executed' },
+    'keep-going': { type: 'boolean', short: 'k', help: 'after a failure run what does not depend on it' },
+    'ignore-errors': { type: 'boolean', help: 'after a failure run everything, descendants too' },
+    dry: { type: 'boolean', help: 'say what would be done, and change nothing' },
+    'no-commit': { type: 'boolean', help: 'store nothing in the cache (see `dagrun commit`)' },
+    'no-run-cache': { type: 'boolean', help: 'execute instead of restoring known results' },
+    'allow-missing': { type: 'boolean', help: 'missing data counts as unchanged where the lock knows it' },
+    wait: { type: 'boolean', help: 'wait while another dagrun works here' },
+    json: { type: 'boolean', help: 'one JSON event a line' },
+    quiet: { type: 'boolean', short: 'q', help: 'only failures and warnings' },
+    verbose: { type: 'boolean', short: 'v', help: 'also the output of stages, and skipped stages' },
+  },
+  run,
+};
+
+async function run(invocation: Invocation): Promise<Result<ExitCode, CommandFailure>> {
+  const clash = findClash(invocation);
+  if (clash !== undefined) return err(clash);
+  const jobs = numberOf(invocation, 'jobs', 1);
+  if (!jobs.ok) return jobs;
+  const reporter = makeReporter(invocation);
+  try {
+    if (isSet(invocation, 'dry')) return await rehearse(invocation, jobs.value, reporter);
+    return await perform(invocation, jobs.value, reporter);
+  } finally {
+    reporter.close();
+  }
+}
+
+/** Opens the project and selects the stages that the command line names. */
+async function prepare(invocation: Invocation, jobs: number | undefined, reporter: Reporter): Promise<Result<{ project: Project; selected: Plan; options: ReproduceOptions }, CommandFailure>> {
+  const project = await open(invocation, (message, hint) => reporter.report({ kind: 'warning', message, hint }));
+  if (!project.ok) return project;
+  const reach = isSet(invocation, 'single-item') ? 'single' : isSet(invocation, 'downstream') ? 'downstream' : 'upstream';
+  const selected = plan(project.value, invocation.args, reach);
+  if (!selected.ok) return selected;
+  return ok({ project: project.value, selected: selected.value, options: readOptions(invocation, project.value, jobs) });
+}
+
+function findClash(invocation: Invocation): CommandFailure | undefined {
+  const pairs = [
+    ['single-item', 'downstream'],
+    ['keep-going', 'ignore-errors'],
+    ['quiet', 'verbose'],
+    ['dry', 'wait'],
+  ] as const;
+  const clash = pairs.find(([a, b]) => isSet(invocation, a) && isSet(invocation, b));
+  if (clash !== undefined) return failure('usage', { message: `--${clash[0]} and --${clash[1]} cannot be used together` });
+  const aimless = (['single-item', 'downstream'] as const).find((flag) => isSet(invocation, flag) && invocation.args.length === 0);
+  return aimless === undefined ? undefined : failure('usage', { message: `--${aimless} needs a target` });
+}
+
+function makeReporter(invocation: Invocation): Reporter {
+  const { stdout, environment } = invocation.io;
+  return chooseReporter({
+    out: stdout,
+    json: isSet(invocation, 'json'),
+    verbose: isSet(invocation, 'verbose'),
+    quiet: isSet(invocation, 'quiet'),
+    env: environment,
+    now: () => performance.now(),
+  });
+}
+
+function readOptions(invocation: Invocation, project: Project, jobs: number | undefined): ReproduceOptions {
+  const ordered = isSet(invocation, 'single-item');
+  const ignore = isSet(invocation, 'ignore-errors') || (ordered && isSet(invocation, 'keep-going'));
+  return {
+    jobs: jobs ?? project.pipeline.pools['cpu'] ?? availableParallelism(),
+    memory: totalmem(),
+    policy: ignore ? 'ignore' : isSet(invocation, 'keep-going') ? 'keep-going' : 'stop',
+    ordered,
+    force: isSet(invocation, 'force'),
+    forceDownstream: isSet(invocation, 'force-downstream'),
+    noRunCache: isSet(invocation, 'no-run-cache'),
+    noCommit: isSet(invocation, 'no-commit'),
+    allowMissing: isSet(invocation, 'allow-missing'),
+  };
+}
+
+async function rehearse(invocation: Invocation, jobs: number | undefined, reporter: Reporter): Promise<Result<ExitCode, CommandFailure>> {
+  const startedAt = performance.now();
+  const prepared = await prepare(invocation, jobs, reporter);
+  if (!prepared.ok) return prepared;
+  const { project, selected, options } = prepared.value;
+  const assessments = await assess(project, selected, options);
+  const counts = { executed: 0, restored: 0, skipped: 0, failed: 0, blocked: 0, saved: 0 };
+  for (const { name, decision } of assessments) {
+    const action = decision.kind;
+    const counted = countedAs[action];
+    if (counted !== undefined) counts[counted]++;
+    reporter.report({ kind: 'stage-planned', stage: name, action, reasons: decision.kind === 'skip' ? [] : decision.reasons });
+    if (decision.kind === 'restore') counts.saved += decision.from.entry?.seconds ?? 0;
+  }
+  reporter.report({ kind: 'summary', ...counts, seconds: (performance.now() - startedAt) / 1000, dry: true });
+  return ok(counts.failed > 0 ? exitCodes.failed : exitCodes.done);
+}
+
+/** What depends on a stage that has yet to run may or may not be executed: it is counted as neither. */
+const countedAs: Readonly<Record<Assessment['decision']['kind'], 'executed' | 'restored' | 'skipped' | 'failed' | undefined>> = {
+  execute: 'executed',
+  restore: 'restored',
+  skip: 'skipped',
+  fail: 'failed',
+  unknown: undefined,
+};
+
+/** The workspace is taken before anything is read: what another runner is changing would be read half way. */
+async function perform(invocation: Invocation, jobs: number | undefined, reporter: Reporter): Promise<Result<ExitCode, CommandFailure>> {
+  return interruptible(async (signal) => {
+    const onWait = (message: string): void => reporter.report({ kind: 'warning', message });
+    return exclusively(invocation, { wait: isSet(invocation, 'wait'), signal, onWait }, async () => {
+      const prepared = await prepare(invocation, jobs, reporter);
+      if (!prepared.ok) return prepared;
+      const { project, selected, options } = prepared.value;
+      const activity = project.store.beginActivity('dagrun repro');
+      if (!activity.ok) return err(failure('locked', activity.error));
+      const executor = new LocalExecutor({});
+      try {
+        const done = await reproduce(project, selected, options, { report: (event) => reporter.report(event), executor, signal, now: Date.now });
+        if (signal.aborted) reporter.report({ kind: 'interrupted', signal: String(signal.reason) });
+        if (!done.ok) return done;
+        reporter.report(done.value);
+        return ok(signal.aborted ? exitCodes.interrupted : exitCodeFor(done.value));
+      } finally {
+        await executor.close();
+        activity.value.release();
+      }
+    });
+  });
+}
+
+function exitCodeFor(summary: RunSummary): ExitCode {
+  return summary.failed > 0 ? exitCodes.failed : exitCodes.done;
+}

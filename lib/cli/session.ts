@@ -1,0 +1,87 @@
+// What most commands begin with: an opened project, a plan, and, where they change something, the workspace to themselves.
+
+import { failure } from '../core/failure.ts';
+import type { CommandFailure, ExitCode } from '../core/failure.ts';
+import { codeOf, err, messageOf, ok } from '../core/result.ts';
+import type { Result } from '../core/result.ts';
+import { selectPlan } from '../plan/select.ts';
+import type { Plan, Selection } from '../plan/select.ts';
+import { locatePipeline, openProject } from '../run/project.ts';
+import type { Project } from '../run/project.ts';
+import { makeStateFolder } from '../run/state-folder.ts';
+import { guardWorkspace } from '../workspace/guard.ts';
+import type { Invocation } from './command.ts';
+
+/** Opens the project of the invocation; warnings go to stderr. */
+export async function open(invocation: Invocation, onWarning?: (message: string, hint?: string) => void): Promise<Result<Project, CommandFailure>> {
+  const { stderr, environment } = invocation.io;
+  const warn = (message: string, hint?: string): void => void stderr.write(`warning: ${message}${hint === undefined ? '' : `\n  hint: ${hint}`}\n`);
+  return openProject({ cwd: invocation.cwd, file: invocation.file, environment, onWarning: onWarning ?? warn });
+}
+
+export function plan(project: Project, targets: readonly string[], reach: Selection['reach'] = 'upstream'): Result<Plan, CommandFailure> {
+  const selected = selectPlan(project.graph, { targets, reach });
+  return selected.ok ? selected : err(failure('usage', ...selected.error));
+}
+
+/** A plan of exactly the stages that the targets name: all of them where none is named. */
+export function planTargets(project: Project, targets: readonly string[]): Result<Plan, CommandFailure> {
+  return plan(project, targets, targets.length === 0 ? 'upstream' : 'single');
+}
+
+export interface ExclusiveOptions {
+  readonly wait: boolean;
+  readonly signal: AbortSignal;
+  readonly onWait: (message: string) => void;
+}
+
+/** Runs the action with the workspace lock held. Nothing of the workspace is read before it is. */
+export async function exclusively(invocation: Invocation, options: ExclusiveOptions, action: () => Promise<Result<ExitCode, CommandFailure>>): Promise<Result<ExitCode, CommandFailure>> {
+  const located = locatePipeline(invocation.cwd, invocation.file);
+  if (!located.ok) return located;
+  const { stateDir } = located.value;
+  try {
+    makeStateFolder(stateDir);
+  } catch (error) {
+    const hint = codeOf(error) === 'EROFS' || codeOf(error) === 'EACCES' ? 'dagrun needs to write to .dagrun in the workspace' : undefined;
+    return err(failure('storage', { message: `cannot make ${stateDir}: ${messageOf(error)}`, hint }));
+  }
+  const guard = await guardWorkspace({
+    path: `${stateDir}/lock`,
+    wait: options.wait,
+    signal: options.signal,
+    onWait: (owner) => options.onWait(`waiting for pid ${owner.pid}: ${owner.command}`),
+  });
+  if (!guard.ok) return guard;
+  try {
+    return await action();
+  } finally {
+    guard.value.release();
+  }
+}
+
+/** For commands that change something and end quickly: they open the project with the workspace to themselves, and do not wait for it. */
+export async function changing(invocation: Invocation, action: (project: Project) => Promise<Result<ExitCode, CommandFailure>>): Promise<Result<ExitCode, CommandFailure>> {
+  return exclusively(invocation, { wait: false, signal: new AbortController().signal, onWait: () => undefined }, async () => {
+    const project = await open(invocation);
+    return project.ok ? action(project.value) : project;
+  });
+}
+
+export function isSet(invocation: Invocation, flag: string): boolean {
+  return invocation.flags[flag] === true;
+}
+
+export function textOf(invocation: Invocation, flag: string): string | undefined {
+  const value = invocation.flags[flag];
+  return typeof value === 'string' ? value : undefined;
+}
+
+/** A whole number of at least `least`; undefined where the flag is absent. */
+export function numberOf(invocation: Invocation, flag: string, least: number): Result<number | undefined, CommandFailure> {
+  const text = textOf(invocation, flag);
+  if (text === undefined) return ok(undefined);
+  const value = Number(text);
+  if (/^\d+$/.test(text) && Number.isSafeInteger(value) && value >= least) return ok(value);
+  return err(failure('usage', { message: `--${flag} takes a whole number from ${least} up, not "${text}"` }));
+}

@@ -1,0 +1,45 @@
+// `dagrun status`
+
+import { exitCodes } from '../core/failure.ts';
+import type { CommandFailure, ExitCode } from '../core/failure.ts';
+import { ok } from '../core/result.ts';
+import type { Result } from '../core/result.ts';
+import { wantsColour } from '../report/colour.ts';
+import { renderStatus } from '../report/status-text.ts';
+import { assess } from '../run/assess.ts';
+import type { Command, Invocation } from './command.ts';
+import { isSet, open, plan } from './session.ts';
+
+export const command: Command = {
+  name: 'status',
+  args: '[targets…]',
+  summary: 'What is stale and why, what would be restored and what executed. Changes nothing.',
+  examples: ['dagrun status', 'dagrun status train@model1 --verbose', 'dagrun status --check --quiet   # exit code 1 when anything is stale'],
+  arity: [0, Infinity],
+  options: {
+    check: { type: 'boolean', help: 'exit 1 when anything is not fresh' },
+    'allow-missing': { type: 'boolean', help: 'missing data counts as unchanged where the lock knows it' },
+    json: { type: 'boolean', help: 'JSON: {"stages": [{name, state, reasons}]}' },
+    quiet: { type: 'boolean', short: 'q', help: 'print nothing' },
+    verbose: { type: 'boolean', short: 'v', help: 'every stage and every reason' },
+  },
+  run,
+};
+
+async function run(invocation: Invocation): Promise<Result<ExitCode, CommandFailure>> {
+  const project = await open(invocation);
+  if (!project.ok) return project;
+  const selected = plan(project.value, invocation.args);
+  if (!selected.ok) return selected;
+  const rules = { force: false, forceDownstream: false, noRunCache: false, allowMissing: isSet(invocation, 'allow-missing') };
+  const assessments = await assess(project.value, selected.value, rules);
+  project.value.saveState();
+  const stages = assessments.map(({ name, state, reasons }) => ({ name, state, reasons }));
+  const { stdout, environment } = invocation.io;
+  if (isSet(invocation, 'json')) stdout.write(`${JSON.stringify({ stages })}\n`);
+  else if (!isSet(invocation, 'quiet')) {
+    stdout.write(`${renderStatus({ stages }, { verbose: isSet(invocation, 'verbose'), colour: wantsColour(environment, stdout) })}\n`);
+  }
+  const settled = assessments.every(({ state, decision }) => state === 'fresh' || (state === 'frozen' && decision.kind === 'skip'));
+  return ok(isSet(invocation, 'check') && !settled ? exitCodes.failed : exitCodes.done);
+}

@@ -1,0 +1,72 @@
+// Which of the stages that want to run may start now: what each takes while it runs, against the capacities of the pools.
+// Never oversubscribes, and lets nobody starve.
+
+/** How often the stage at the head of the queue may be overtaken by others that fit. */
+const patience = 8;
+
+interface Waiting {
+  readonly stage: number;
+  readonly wanted: Readonly<Record<string, number>>;
+  overtaken: number;
+}
+
+export class Admission {
+  readonly #capacity: Readonly<Record<string, number>>;
+  readonly #used = new Map<string, number>();
+  readonly #running = new Map<number, Readonly<Record<string, number>>>();
+  #queue: Waiting[] = [];
+
+  /** A resource that has no capacity here is unlimited. */
+  constructor(capacity: Readonly<Record<string, number>>) {
+    this.#capacity = capacity;
+  }
+
+  get waiting(): number {
+    return this.#queue.length;
+  }
+
+  /** A stage that wants more of a resource than there is takes all of it, and so runs alone. */
+  enqueue(stage: number, resources: Readonly<Record<string, number>>): void {
+    const wanted: Record<string, number> = {};
+    for (const [name, amount] of Object.entries(resources)) wanted[name] = Math.min(amount, this.#limit(name));
+    this.#queue.push({ stage, wanted, overtaken: 0 });
+  }
+
+  /** Takes from the queue, first come first served, every stage that fits now; a smaller one may overtake a few times. */
+  admit(): number[] {
+    const admitted: number[] = [];
+    const left: Waiting[] = [];
+    for (const waiting of this.#queue) {
+      const head = left[0];
+      const mayOvertake = head === undefined || head.overtaken < patience;
+      if (mayOvertake && this.#fits(waiting.wanted)) {
+        if (head !== undefined) head.overtaken++;
+        this.#take(waiting);
+        admitted.push(waiting.stage);
+      } else left.push(waiting);
+    }
+    this.#queue = left;
+    return admitted;
+  }
+
+  /** Gives back what an admitted stage took. */
+  release(stage: number): void {
+    const wanted = this.#running.get(stage);
+    if (wanted === undefined) throw new Error(`stage ${stage} holds nothing`);
+    this.#running.delete(stage);
+    for (const [name, amount] of Object.entries(wanted)) this.#used.set(name, this.#used.get(name)! - amount);
+  }
+
+  #take(waiting: Waiting): void {
+    this.#running.set(waiting.stage, waiting.wanted);
+    for (const [name, amount] of Object.entries(waiting.wanted)) this.#used.set(name, (this.#used.get(name) ?? 0) + amount);
+  }
+
+  #fits(wanted: Readonly<Record<string, number>>): boolean {
+    return Object.entries(wanted).every(([name, amount]) => (this.#used.get(name) ?? 0) + amount <= this.#limit(name));
+  }
+
+  #limit(name: string): number {
+    return Object.hasOwn(this.#capacity, name) ? this.#capacity[name]! : Infinity;
+  }
+}

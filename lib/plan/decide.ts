@@ -1,0 +1,126 @@
+// The decision about one stage: skip, restore or execute, each with its reasons as data. A pure function of the evidence.
+
+import { isPresent, sameContent } from '../core/observation.ts';
+import type { Observation } from '../core/observation.ts';
+import type { Reason } from '../core/reason.ts';
+import type { Stage, StageName } from '../pipeline/pipeline.ts';
+import { differences } from './fingerprint.ts';
+import type { Fingerprint, FingerprintParts } from './parts.ts';
+import type { LockEntry, OutRecord, RunEntry } from './record.ts';
+
+/** What is known of the inputs of a stage. */
+export type Inputs =
+  | { readonly kind: 'known'; readonly parts: FingerprintParts; readonly fingerprint: Fingerprint }
+  /** Stages above have yet to run; `changed` are differences that are certain already. */
+  | { readonly kind: 'unknown'; readonly upstream: readonly StageName[]; readonly changed: readonly Reason[] }
+  /** Something that the stage needs is not there. */
+  | { readonly kind: 'broken'; readonly reasons: readonly Reason[] };
+
+/** A recorded result whose objects are all in the cache. */
+export interface Restorable {
+  /** In the order of the outs of the stage, with the paths that they have now. */
+  readonly outs: readonly OutRecord[];
+  /** Null where only the lock remembers this run. */
+  readonly entry: RunEntry | null;
+}
+
+export interface Evidence {
+  readonly stage: Stage;
+  readonly inputs: Inputs;
+  readonly lock: LockEntry | undefined;
+  /** What is on disk at each out of the stage. */
+  readonly outs: readonly Observation[];
+  /** Looks the fingerprint up in the run cache; asked only when the stage is not fresh. */
+  readonly findRestorable: (fingerprint: Fingerprint) => Restorable | null;
+  /** What the lock recorded, if all its objects are in the cache. */
+  readonly findLocked: () => Restorable | null;
+}
+
+export interface DecisionRules {
+  /** Execute whatever the cache knows. */
+  readonly force: boolean;
+  /** Never take a result from the run cache. */
+  readonly noRunCache: boolean;
+  /** Missing data counts as unchanged where the lock knows what it was. */
+  readonly allowMissing: boolean;
+}
+
+export type Decision =
+  | { readonly kind: 'skip'; readonly why: 'unchanged' | 'frozen' | 'data-missing' }
+  | { readonly kind: 'restore'; readonly from: Restorable; readonly reasons: readonly Reason[] }
+  | { readonly kind: 'execute'; readonly reasons: readonly Reason[] }
+  | { readonly kind: 'unknown'; readonly reasons: readonly Reason[] }
+  | { readonly kind: 'fail'; readonly reasons: readonly Reason[] };
+
+export function decide(evidence: Evidence, rules: DecisionRules): Decision {
+  const { stage, inputs } = evidence;
+  if (stage.frozen) return decideFrozen(evidence);
+  if (inputs.kind === 'broken') return { kind: 'fail', reasons: inputs.reasons };
+  if (stage.alwaysChanged) return { kind: 'execute', reasons: [{ kind: 'always-changed' }] };
+  if (rules.force) return { kind: 'execute', reasons: [{ kind: 'forced' }] };
+  if (inputs.kind === 'unknown') {
+    const waiting = inputs.upstream.map((name): Reason => ({ kind: 'upstream', stage: name }));
+    return { kind: 'unknown', reasons: [...waiting, ...inputs.changed] };
+  }
+  const reasons = staleness(evidence, inputs);
+  if (reasons.length === 0) return { kind: 'skip', why: 'unchanged' };
+  if (rules.allowMissing && reasons.every((reason) => reason.kind === 'out-missing')) return { kind: 'skip', why: 'data-missing' };
+  const from = rules.noRunCache ? null : findResult(evidence, inputs.fingerprint);
+  return from === null ? { kind: 'execute', reasons } : { kind: 'restore', from, reasons };
+}
+
+/** A frozen stage never runs; outs that were deleted come back if the lock knows them. */
+function decideFrozen(evidence: Evidence): Decision {
+  const missing = outProblems(evidence).filter((reason) => reason.kind === 'out-missing');
+  const from = missing.length === 0 ? null : evidence.findLocked();
+  if (from === null) return { kind: 'skip', why: 'frozen' };
+  return { kind: 'restore', from, reasons: [{ kind: 'frozen' }, ...missing] };
+}
+
+/** Why the stage is not fresh; empty where it is. */
+function staleness(evidence: Evidence, inputs: { parts: FingerprintParts; fingerprint: Fingerprint }): Reason[] {
+  const { lock } = evidence;
+  if (lock === undefined) return [{ kind: 'never-run' }, ...outProblems(evidence)];
+  const changed = lock.fingerprint === inputs.fingerprint ? [] : differences(lock.parts, inputs.parts);
+  return [...changed, ...outProblems(evidence)];
+}
+
+/** Outs that are missing, or not what the lock recorded. */
+function outProblems(evidence: Evidence): Reason[] {
+  const recorded = new Map(evidence.lock?.outs.map((out) => [out.path, out.content]));
+  // The paths of a relocatable stage are no part of its fingerprint: what lies at a path that the lock does not know is not its out.
+  const moved = evidence.stage.relocatable && evidence.lock !== undefined;
+  const reasons: Reason[] = [];
+  evidence.stage.outs.forEach((out, index) => {
+    const seen = evidence.outs[index]!;
+    const before = recorded.get(out.path);
+    if (seen.kind === 'missing') reasons.push({ kind: 'out-missing', path: out.path });
+    else if (before === undefined ? moved : !sameContent(before, seen)) reasons.push({ kind: 'out-edited', path: out.path });
+  });
+  return reasons;
+}
+
+/** A stage without outs is run for its side effect: there is nothing to restore, so only the lock can make it skip. */
+function findResult(evidence: Evidence, fingerprint: Fingerprint): Restorable | null {
+  if (evidence.stage.outs.length === 0) return null;
+  const found = evidence.findRestorable(fingerprint);
+  if (found !== null) return found;
+  return evidence.lock?.fingerprint === fingerprint ? evidence.findLocked() : null;
+}
+
+/**
+ * Lays the outs of a recorded run onto the stage as it is declared now: by position where it is relocatable, otherwise by path.
+ * Null where they do not fit (a damaged or forged record).
+ */
+export function alignOuts(stage: Stage, recorded: readonly OutRecord[]): readonly OutRecord[] | null {
+  if (recorded.length !== stage.outs.length) return null;
+  if (stage.relocatable) return stage.outs.map((out, index) => ({ path: out.path, content: recorded[index]!.content }));
+  const byPath = new Map(recorded.map((out) => [out.path, out]));
+  const aligned = stage.outs.map((out) => byPath.get(out.path));
+  return aligned.every((out) => out !== undefined) ? aligned : null;
+}
+
+/** True where what is on disk is exactly what a result would restore. */
+export function matchesDisk(outs: readonly OutRecord[], seen: readonly Observation[]): boolean {
+  return outs.every((out, index) => isPresent(seen[index]!) && sameContent(out.content, seen[index]!));
+}

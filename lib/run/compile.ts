@@ -1,0 +1,74 @@
+// The validated pipeline, parsed at most once per change of its sources: parsing YAML and checking the schema costs many times
+// what the rest of a no-op run does.
+
+import { digestText } from '../core/digest.ts';
+import { readTextIfExists, writeFileAtomic } from '../core/disk.ts';
+import type { Fault } from '../core/failure.ts';
+import { err, ok } from '../core/result.ts';
+import type { Result } from '../core/result.ts';
+import type { Pipeline } from '../pipeline/pipeline.ts';
+import { buildId } from './build-id.ts';
+
+export interface CompileInput {
+  readonly root: string;
+  readonly file: string;
+  readonly lockFile: string;
+  readonly stateDir: string;
+}
+
+interface Compiled {
+  /** Another build of dagrun may read the same file differently. */
+  readonly build: string;
+  /** Digest of every source when it was read. */
+  readonly sources: Readonly<Record<string, string>>;
+  readonly pipeline: Pipeline;
+}
+
+export async function compilePipeline(input: CompileInput): Promise<Result<Pipeline, readonly Fault[]>> {
+  const path = `${input.stateDir}/compiled-${encodeURIComponent(input.file)}.json`;
+  const known = readCompiled(path, input.root);
+  if (known !== undefined) return ok(known);
+  const { parsePipeline } = await import('../pipeline/parse.ts');
+  // The digest is that of the very text that was parsed, so an edit in the meantime cannot be mistaken for it.
+  const digests = new Map<string, string>();
+  const readSource = (source: string): string | undefined => {
+    const text = readTextIfExists(`${input.root}/${source}`);
+    if (text !== undefined) digests.set(source, digestText(text));
+    return text;
+  };
+  const text = readSource(input.file);
+  if (text === undefined) return err([{ message: `cannot read ${input.file}` }]);
+  const parsed = parsePipeline({ file: input.file, lockFile: input.lockFile, text, readSource });
+  if (!parsed.ok) return parsed;
+  const sources = new Set([input.file, ...parsed.value.sources]);
+  const kept = Object.fromEntries([...digests].filter(([source]) => sources.has(source)));
+  if (buildId !== null) writeCompiled(path, { build: buildId, sources: kept, pipeline: parsed.value });
+  return parsed;
+}
+
+/** Sources are small and few: hashing them again is cheaper than asking the stat index. */
+function readCompiled(path: string, root: string): Pipeline | undefined {
+  if (buildId === null) return undefined;
+  try {
+    const text = readTextIfExists(path);
+    if (text === undefined) return undefined;
+    const compiled = JSON.parse(text) as Compiled;
+    if (compiled.build !== buildId) return undefined;
+    const unchanged = Object.entries(compiled.sources).every(([source, digest]) => {
+      const now = readTextIfExists(`${root}/${source}`);
+      return now !== undefined && digestText(now) === digest;
+    });
+    return unchanged ? compiled.pipeline : undefined;
+  } catch {
+    // Machine-local state may be damaged or gone; parsing again is always right.
+    return undefined;
+  }
+}
+
+function writeCompiled(path: string, compiled: Compiled): void {
+  try {
+    writeFileAtomic(path, JSON.stringify(compiled), { durable: false });
+  } catch {
+    // A read-only or full disk only costs the time to parse again.
+  }
+}

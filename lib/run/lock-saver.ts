@@ -1,0 +1,43 @@
+// Writes the lock while a run goes on, but not once a stage: rewriting a lock of thousands of stages thousands of times
+// would cost more than the stages. What a crash loses of the lock is in the run cache, and is found there without running anything.
+
+import type { CommandFailure } from '../core/failure.ts';
+import { ok } from '../core/result.ts';
+import type { Result } from '../core/result.ts';
+import type { StageName } from '../pipeline/pipeline.ts';
+import type { LockEntry } from '../plan/record.ts';
+import type { LockFile } from '../workspace/lockfile.ts';
+
+/** The lock is at most this much behind, or ten times what writing it takes. Milliseconds. */
+const shortestPause = 250;
+
+export class LockSaver {
+  readonly #lock: LockFile;
+  #timer: NodeJS.Timeout | undefined;
+  #pause = shortestPause;
+  #failure: CommandFailure | undefined;
+
+  constructor(lock: LockFile) {
+    this.#lock = lock;
+  }
+
+  set(name: StageName, entry: LockEntry): void {
+    this.#lock.set(name, entry);
+    this.#timer ??= setTimeout(() => this.#save(), this.#pause);
+  }
+
+  /** The last write; a failure of an earlier one is reported only if this one fails too. */
+  finish(): Result<void, CommandFailure> {
+    this.#save();
+    return this.#failure === undefined ? ok(undefined) : { ok: false, error: this.#failure };
+  }
+
+  #save(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const startedAt = performance.now();
+    const saved = this.#lock.save();
+    this.#failure = saved.ok ? undefined : saved.error;
+    this.#pause = Math.max(shortestPause, 10 * (performance.now() - startedAt));
+  }
+}

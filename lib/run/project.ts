@@ -1,0 +1,195 @@
+// A workspace, opened: its pipeline, graph, lock, files and cache. Every command starts here.
+
+import { lstatSync, statSync } from 'node:fs';
+import { basename, dirname, isAbsolute, relative, resolve } from 'node:path';
+import { loadDigest } from '../core/digest.ts';
+import { failure } from '../core/failure.ts';
+import type { CommandFailure, Fault, Position } from '../core/failure.ts';
+import { overlaps } from '../core/path.ts';
+import { err, ok } from '../core/result.ts';
+import type { Result } from '../core/result.ts';
+import { hostInfo } from '../exec/host.ts';
+import { buildGraph } from '../graph/graph.ts';
+import type { Graph } from '../graph/graph.ts';
+import type { Pipeline, Place, Stage } from '../pipeline/pipeline.ts';
+import type { WorkspaceWriter } from '../plan/ports.ts';
+import { CacheStore } from '../store/store.ts';
+import { WorkspaceFiles } from '../workspace/files.ts';
+import { LockFile, lockFileFor } from '../workspace/lockfile.ts';
+import { WorkspaceOuts } from '../workspace/outs.ts';
+import type { CodeTracer } from '../workspace/trace.ts';
+import { compilePipeline } from './compile.ts';
+
+/** Machine-local state, below the workspace root. May be deleted at any time. */
+export const stateFolder = '.dagrun';
+
+export interface Project {
+  /** Absolute, real path. */
+  readonly root: string;
+  /** Absolute path of the machine-local state. */
+  readonly stateDir: string;
+  /** Absolute path of the cache folder. */
+  readonly cacheDir: string;
+  readonly lockFile: string;
+  readonly pipeline: Pipeline;
+  readonly graph: Graph;
+  readonly files: WorkspaceFiles;
+  readonly outs: WorkspaceWriter;
+  readonly store: CacheStore;
+  readonly lock: LockFile;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Loaded when the first stage with `code` is looked at. */
+  readonly tracer: () => Promise<CodeTracer>;
+  readonly host: () => Readonly<Record<string, string>>;
+  readonly position: (at: Place) => Position;
+  readonly hostname: () => string;
+  /** Forgets what was observed at the path: something has changed it. */
+  readonly forget: (path: string) => void;
+  /** Forgets all that was observed: time has passed, and anything may have changed. */
+  readonly forgetAll: () => void;
+  /** Writes machine-local state. Never fails. */
+  readonly saveState: () => void;
+}
+
+export interface OpenOptions {
+  /** Absolute path of the folder that the command was started in. */
+  readonly cwd: string;
+  /** Pipeline file, relative to `cwd`; undefined: `pipeline.yaml` here or in the nearest folder above. */
+  readonly file: string | undefined;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly onWarning: (message: string, hint?: string) => void;
+}
+
+const defaultFiles = ['pipeline.yaml', 'pipeline.yml'];
+
+/** Finds and reads the pipeline and the lock. Failures: no pipeline file, faults in it, a damaged lock. */
+export async function openProject(options: OpenOptions): Promise<Result<Project, CommandFailure>> {
+  const located = locatePipeline(options.cwd, options.file);
+  if (!located.ok) return located;
+  const { root, file, stateDir } = located.value;
+  const lockFile = lockFileFor(file);
+  await loadDigest();
+  const compiled = await compilePipeline({ root, file, lockFile, stateDir });
+  if (!compiled.ok) return err(failure('configuration', ...compiled.error));
+  const pipeline = compiled.value;
+  const graph = buildGraph(pipeline);
+  if (!graph.ok) return err(failure('configuration', ...graph.error));
+  const position = (at: Place): Position => ({ file: pipeline.file, line: at[0], column: at[1] });
+  const cacheDir = resolve(root, options.environment['DAGRUN_CACHE_DIR'] ?? pipeline.cache.dir ?? 'cache');
+  const files = await WorkspaceFiles.open({ root, stateDir, excluded: [cacheDir, `${root}/${lockFile}`] });
+  const faults = [...checkFolders(root, pipeline.stages, position), ...checkOuts(files, pipeline.stages, cacheDir, root, position)];
+  if (faults.length > 0) return err(failure('configuration', ...faults));
+  const lock = LockFile.read(root, lockFile);
+  if (!lock.ok) return lock;
+  const store = CacheStore.open({ dir: cacheDir, root, onWarning: options.onWarning });
+  return ok(assemble({ root, stateDir, cacheDir, lockFile, pipeline, graph: graph.value, files, outs: new WorkspaceOuts({ root, cacheDir }), store, lock: lock.value, environment: options.environment, position }));
+}
+
+type Fixed = Omit<Project, 'tracer' | 'host' | 'hostname' | 'forget' | 'forgetAll' | 'saveState'>;
+
+function assemble(fixed: Fixed): Project {
+  const { root, stateDir, files } = fixed;
+  let tracer: CodeTracer | undefined;
+  let host: Readonly<Record<string, string>> | undefined;
+  return {
+    ...fixed,
+    tracer: async () => {
+      const { CodeTracer } = await import('../workspace/trace.ts');
+      return (tracer ??= new CodeTracer({ root, stateDir, digest: (path) => files.observe(path) }));
+    },
+    host: () => {
+      const { cpu, os, arch } = hostInfo();
+      return (host ??= { cpu, os, arch });
+    },
+    hostname: () => hostInfo().hostname,
+    forgetAll: () => {
+      files.forgetAll();
+      tracer?.forget();
+    },
+    forget: (path) => {
+      files.forget(path);
+      tracer?.forget();
+    },
+    saveState: () => {
+      files.save();
+      tracer?.save();
+    },
+  };
+}
+
+export interface Location {
+  /** Absolute path of the workspace root: the folder of the pipeline file. */
+  readonly root: string;
+  /** The pipeline file, relative to the root. */
+  readonly file: string;
+  readonly stateDir: string;
+}
+
+function locationOf(root: string, file: string): Location {
+  return { root, file, stateDir: `${root === '/' ? '' : root}/${stateFolder}` };
+}
+
+/** Finds the pipeline file that a command is about, without reading it. */
+export function locatePipeline(cwd: string, file: string | undefined): Result<Location, CommandFailure> {
+  if (file !== undefined) {
+    const path = resolve(cwd, file);
+    if (isFile(path)) return ok(locationOf(dirname(path), basename(path)));
+    return err(failure('configuration', { message: `there is no pipeline file at ${isAbsolute(file) ? file : path}`, hint: 'check the path after --file' }));
+  }
+  for (let folder = cwd; ; folder = dirname(folder)) {
+    const found = defaultFiles.find((name) => isFile(`${folder}/${name}`));
+    if (found !== undefined) return ok(locationOf(folder, found));
+    if (folder === dirname(folder)) break;
+  }
+  const hint = isFile(`${cwd}/dvc.yaml`) ? '`dagrun --file dvc.yaml …` runs the DVC pipeline that is here' : '`dagrun init` writes a starter pipeline; `-C DIR` looks elsewhere';
+  return err(failure('configuration', { message: `there is no pipeline.yaml in ${cwd} or above it`, hint }));
+}
+
+function isFile(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isFile() === true;
+}
+
+/** Working folders have to be there, unless a stage makes them. */
+function checkFolders(root: string, stages: readonly Stage[], position: (at: Place) => Position): Fault[] {
+  const faults: Fault[] = [];
+  const good = new Set<string>(['']);
+  for (const stage of stages) {
+    if (good.has(stage.wdir)) continue;
+    const found = statSync(`${root}/${stage.wdir}`, { throwIfNoEntry: false });
+    const made = found === undefined && stages.some((other) => other !== stage && other.outs.some((out) => overlaps(out.path, stage.wdir)));
+    if (found?.isDirectory() === true || made) {
+      good.add(stage.wdir);
+      continue;
+    }
+    const problem = found === undefined ? 'does not exist' : 'is a file, not a folder';
+    const hint = found === undefined ? `create it (\`mkdir -p ${stage.wdir}\`) or correct wdir` : 'wdir has to name a folder';
+    faults.push({ at: position(stage.at), message: `the working folder "${stage.wdir}" of stage "${stage.name}" ${problem}`, hint });
+  }
+  return faults;
+}
+
+/** An out that the ignore file hides could never be hashed; one inside the cache or the machine-local state would be swept away with it. */
+function checkOuts(files: WorkspaceFiles, stages: readonly Stage[], cacheDir: string, root: string, position: (at: Place) => Position): Fault[] {
+  const cache = relative(root, cacheDir).replaceAll('\\', '/');
+  const reserved = [stateFolder, ...(cache.startsWith('..') || isAbsolute(cache) ? [] : [cache])];
+  const faults: Fault[] = [];
+  for (const stage of stages) {
+    for (const out of stage.outs) {
+      const at = position(out.at);
+      const taken = reserved.find((folder) => overlaps(folder, out.path));
+      if (taken !== undefined) faults.push({ at, message: `out "${out.path}" of stage "${stage.name}" overlaps "${taken}", which belongs to dagrun`, hint: 'write it somewhere else' });
+      else if (files.ignores(out.path)) faults.push({ at, message: `out "${out.path}" of stage "${stage.name}" is ignored by the ignore file`, hint: 'remove the pattern from .dagrunignore, or write the out somewhere else' });
+    }
+  }
+  return faults;
+}
+
+/** The absolute path of something in the workspace. */
+export function absolute(project: Project, path: string): string {
+  return isAbsolute(path) ? path : `${project.root}/${path}`;
+}
+
+/** True where something, even a dangling link, is at the path. */
+export function exists(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+}

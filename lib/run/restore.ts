@@ -1,0 +1,42 @@
+// One stage, restored: its recorded outs are put back, every byte verified, without running anything.
+
+import { sameContent } from '../core/observation.ts';
+import type { LinkKind, Out } from '../pipeline/pipeline.ts';
+import type { Evidence, Restorable } from '../plan/decide.ts';
+import type { LockEntry } from '../plan/record.ts';
+import { lockOuts } from './execute.ts';
+import type { RunIo } from './io.ts';
+import { absolute } from './project.ts';
+import type { Project } from './project.ts';
+
+export type RestoreEnd =
+  /** `lock` is absent where the lock already has it (a frozen stage). */
+  | { readonly kind: 'restored'; readonly lock: LockEntry | undefined }
+  /** An object turned out to be damaged or gone; it has been removed from the cache. */
+  | { readonly kind: 'lost' }
+  | { readonly kind: 'failed'; readonly message: string }
+  | { readonly kind: 'interrupted' };
+
+export async function restoreStage(project: Project, evidence: Evidence, from: Restorable, io: Pick<RunIo, 'report' | 'signal'>): Promise<RestoreEnd> {
+  const { stage, inputs } = evidence;
+  for (const [position, out] of from.outs.entries()) {
+    if (io.signal.aborted) return { kind: 'interrupted' };
+    if (sameContent(out.content, evidence.outs[position]!)) continue;
+    const link = linkKindOf(project, stage.outs[position]!);
+    const done = await project.store.checkout({ path: absolute(project, out.path), content: out.content }, link);
+    project.forget(out.path);
+    if (done.ok) continue;
+    if (done.error.kind === 'io') return { kind: 'failed', message: `cannot restore "${out.path}": ${done.error.message}` };
+    io.report({ kind: 'warning', message: `${stage.name}: the cached "${out.path}" is ${done.error.kind}: ${done.error.message}` });
+    return { kind: 'lost' };
+  }
+  if (from.entry !== null) project.store.noteHit(from.entry);
+  if (inputs.kind !== 'known') return { kind: 'restored', lock: undefined };
+  const { parts, fingerprint } = inputs;
+  return { kind: 'restored', lock: { parts, fingerprint, outs: lockOuts(stage, from.outs) } };
+}
+
+/** Outs that are meant for git or are written to in place get a plain file of their own. */
+export function linkKindOf(project: Project, out: Out): LinkKind {
+  return out.cache && !out.persist ? (project.pipeline.cache.link ?? 'reflink') : 'copy';
+}

@@ -1,0 +1,162 @@
+// Makes a path in the workspace hold a recorded content.
+// All that has to be written is built and verified in a staging place first, then moved in: a problem with an object changes nothing.
+// Symlinks come last, so that nothing is ever written through one of them.
+
+import { lstatSync, mkdirSync, renameSync, rmSync, symlinkSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { uniqueName } from '../core/disk.ts';
+import type { Manifest } from '../core/manifest.ts';
+import { codeOf, err, ok } from '../core/result.ts';
+import type { Result } from '../core/result.ts';
+import type { LinkKind } from '../pipeline/pipeline.ts';
+import type { Placement, StoreProblem } from '../plan/ports.ts';
+import { compareTree, isSameFile, wholeTree } from './difference.ts';
+import type { Difference } from './difference.ts';
+import type { Fence } from './escape.ts';
+import type { ObjectStore } from './objects.ts';
+import { Pace } from './pace.ts';
+import { ioProblem, problem } from './problem.ts';
+import { restoreObject } from './restore.ts';
+import type { FileContent } from './restore.ts';
+import { Staging } from './staging.ts';
+
+interface Checkout {
+  readonly objects: ObjectStore;
+  readonly fence: Fence;
+  readonly link: LinkKind;
+}
+
+/** See ResultCache.checkout. */
+export async function checkOut(out: Placement, checkout: Checkout): Promise<Result<void, StoreProblem>> {
+  const placed = checkout.fence.place(out.path);
+  if (!placed.ok) return placed;
+  const target = placed.value;
+  try {
+    mkdirSync(dirname(target), { recursive: true });
+    try {
+      return await replaceContent(out, target, checkout, { beside: false });
+    } catch (error) {
+      // Two mounts of one file system: the same device, and yet nothing can be renamed from one to the other.
+      if (codeOf(error) !== 'EXDEV') throw error;
+      return await replaceContent(out, target, checkout, { beside: true });
+    }
+  } catch (error) {
+    return err(ioProblem(error, `cannot restore "${out.path}"`));
+  }
+}
+
+async function replaceContent(
+  out: Placement,
+  target: string,
+  checkout: Checkout,
+  options: { readonly beside: boolean },
+): Promise<Result<void, StoreProblem>> {
+  const { content } = out;
+  if (content.kind === 'file' && (await isUnchanged(target, content, checkout))) return ok(undefined);
+  const manifest = content.kind === 'tree' ? readManifest(out, target, checkout) : undefined;
+  if (manifest?.ok === false) return manifest;
+  const staging = Staging.open(checkout.objects.layout, target, options);
+  try {
+    if (content.kind === 'tree' && manifest !== undefined)
+      return await replaceTree(manifest.value, target, staging, checkout);
+    if (content.kind === 'file') return await replaceFile(content, target, staging, checkout);
+    return ok(undefined);
+  } finally {
+    staging.close();
+  }
+}
+
+async function isUnchanged(target: string, content: FileContent, checkout: Checkout): Promise<boolean> {
+  const stats = lstatSync(target, { throwIfNoEntry: false });
+  return stats !== undefined && isSameFile(content, checkout.objects.path(content.digest))(target, stats);
+}
+
+async function replaceFile(
+  content: FileContent,
+  target: string,
+  staging: Staging,
+  checkout: Checkout,
+): Promise<Result<void, StoreProblem>> {
+  const restored = await restoreObject(checkout.objects, content, staging.path, checkout.link);
+  if (restored.ok) staging.replace(target);
+  return restored;
+}
+
+function readManifest(out: Placement, target: string, checkout: Checkout): Result<Manifest, StoreProblem> {
+  const manifest = checkout.objects.manifest(out.content.digest);
+  if (!manifest.ok) return manifest;
+  for (const entry of manifest.value) {
+    if (entry.kind !== 'link') continue;
+    const why = checkout.fence.refuseLink(dirname(`${target}/${entry.path}`), entry.target);
+    if (why !== undefined)
+      return err(problem('refused', `refusing to restore the symbolic link "${out.path}/${entry.path}": ${why}`));
+  }
+  return manifest;
+}
+
+async function replaceTree(
+  manifest: Manifest,
+  target: string,
+  staging: Staging,
+  checkout: Checkout,
+): Promise<Result<void, StoreProblem>> {
+  const isFolder = lstatSync(target, { throwIfNoEntry: false })?.isDirectory() === true;
+  const { objects } = checkout;
+  const difference = isFolder
+    ? await compareTree(target, manifest, (digest) => objects.path(digest))
+    : wholeTree(manifest);
+  const staged = await stageFiles(difference, staging.path, checkout);
+  if (!staged.ok) return staged;
+  if (isFolder) {
+    await moveIn(difference, staging.path, target);
+    return ok(undefined);
+  }
+  makeFolders(difference, staging.path);
+  for (const link of difference.links) symlinkSync(link.target, `${staging.path}/${link.path}`);
+  staging.replace(target);
+  return ok(undefined);
+}
+
+/** Builds the files under `folder`, at the paths that they have in the tree. */
+async function stageFiles(
+  difference: Difference,
+  folder: string,
+  checkout: Checkout,
+): Promise<Result<void, StoreProblem>> {
+  const pace = new Pace();
+  const made = new Set<string>();
+  mkdirSync(folder);
+  for (const file of difference.files) {
+    await pace.breathe();
+    const path = `${folder}/${file.path}`;
+    const parent = dirname(path);
+    if (!made.has(parent)) mkdirSync(parent, { recursive: true });
+    made.add(parent);
+    const restored = await restoreObject(checkout.objects, file, path, checkout.link);
+    if (!restored.ok) return restored;
+  }
+  return ok(undefined);
+}
+
+function makeFolders(difference: Difference, folder: string): void {
+  for (const path of difference.folders) mkdirSync(`${folder}/${path}`, { recursive: true });
+}
+
+/** Changes an existing folder: removes, makes folders, moves files in, makes links. */
+async function moveIn(difference: Difference, staged: string, target: string): Promise<void> {
+  const pace = new Pace();
+  for (const path of difference.remove) {
+    await pace.breathe();
+    rmSync(`${target}/${path}`, { recursive: true, force: true });
+  }
+  makeFolders(difference, target);
+  for (const file of difference.files) {
+    await pace.breathe();
+    renameSync(`${staged}/${file.path}`, `${target}/${file.path}`);
+  }
+  for (const link of difference.links) {
+    const fresh = `${staged}/${uniqueName()}`;
+    symlinkSync(link.target, fresh);
+    renameSync(fresh, `${target}/${link.path}`);
+  }
+}

@@ -1,0 +1,326 @@
+// The object store: contents under their digest, read-only, verified whenever they are read.
+// Knows nothing of runs, of stages or of the workspace.
+
+import { chmodSync, closeSync, fchmodSync, lstatSync, openSync, renameSync, rmSync } from 'node:fs';
+import type { Stats } from 'node:fs';
+import { dirname } from 'node:path';
+import { digestBytes } from '../core/digest.ts';
+import type { Digest } from '../core/digest.ts';
+import { withFolder } from '../core/disk.ts';
+import { parseManifest } from '../core/manifest.ts';
+import type { Manifest } from '../core/manifest.ts';
+import type { Present } from '../core/observation.ts';
+import { codeOf, err, ok } from '../core/result.ts';
+import type { Result } from '../core/result.ts';
+import type { StoreProblem } from '../plan/ports.ts';
+import {
+  Cloner,
+  copyOpen,
+  digestFile,
+  digestOpen,
+  fsyncAsync,
+  openRegular,
+  readWhole,
+  smallSize,
+  syncFolder,
+  writeWhole,
+} from './bytes.ts';
+import type { Layout } from './layout.ts';
+import { Pace } from './pace.ts';
+import { ioProblem, problem } from './problem.ts';
+import type { Warnings } from './problem.ts';
+
+/** Something to be stored: the file at `path` (a symlink is followed) must have this digest, or storing fails. */
+export interface Source {
+  readonly path: string;
+  readonly digest: Digest;
+  readonly size: number;
+}
+
+/** Small files written together before they are synced: bounds open files, memory, and how long the event loop waits. */
+const batchFiles = 64;
+const batchBytes = 8 << 20;
+/** Manifests in memory: a tree is asked for several times while it is restored. */
+const rememberedManifests = 4;
+const largestManifest = 256 << 20;
+
+interface Pending {
+  readonly tmp: string;
+  readonly target: string;
+  descriptor: number | null;
+  moved: boolean;
+}
+
+export class ObjectStore {
+  readonly layout: Layout;
+  readonly cloner = new Cloner();
+  readonly #warnings: Warnings;
+  readonly #manifests = new Map<Digest, Manifest>();
+
+  constructor(layout: Layout, warnings: Warnings) {
+    this.layout = layout;
+    this.#warnings = warnings;
+  }
+
+  path(digest: Digest): string {
+    return this.layout.object(digest);
+  }
+
+  /** True where an object of that size is there; its bytes are not read. */
+  has(digest: Digest, size: number): boolean {
+    return this.#stat(digest)?.size === size;
+  }
+
+  /** True where every object that these contents need is there. */
+  holds(contents: readonly Present[]): boolean {
+    return contents.every((content) => {
+      if (content.kind === 'file') return this.has(content.digest, content.size);
+      const manifest = this.manifest(content.digest);
+      return (
+        manifest.ok && manifest.value.every((entry) => entry.kind !== 'file' || this.has(entry.digest, entry.size))
+      );
+    });
+  }
+
+  /** The manifest of a tree, verified. */
+  manifest(digest: Digest): Result<Manifest, StoreProblem> {
+    const known = this.#manifests.get(digest);
+    if (known !== undefined) return ok(known);
+    const bytes = this.#readAll(digest);
+    if (!bytes.ok) return bytes;
+    const parsed = parseManifest(bytes.value.toString());
+    if (!parsed.ok) return err(problem('corrupt', `object ${digest} is no manifest: ${parsed.error}`));
+    if (this.#manifests.size >= rememberedManifests) this.#manifests.delete(this.#manifests.keys().next().value!);
+    this.#manifests.set(digest, parsed.value);
+    return parsed;
+  }
+
+  #readAll(digest: Digest): Result<Buffer, StoreProblem> {
+    try {
+      const file = openRegular(this.path(digest), { followLink: false });
+      if (file === undefined) return err(this.discard(digest, 'it is not a file'));
+      try {
+        if (file.stats.size > largestManifest)
+          return err(problem('refused', `object ${digest} is too large for a manifest`));
+        const bytes = readWhole(file.descriptor, file.stats.size);
+        return digestBytes(bytes) === digest ? ok(bytes) : err(this.discard(digest, 'its bytes have another digest'));
+      } finally {
+        closeSync(file.descriptor);
+      }
+    } catch (error) {
+      return err(this.readProblem(error, digest));
+    }
+  }
+
+  /** Reads the object and compares its digest; a corrupt one is removed. */
+  async verify(digest: Digest): Promise<Result<Stats, StoreProblem>> {
+    try {
+      const found = await digestFile(this.path(digest), { followLink: false });
+      if (found === undefined) return err(this.discard(digest, 'it is not a file'));
+      return found.digest === digest ? ok(found.stats) : err(this.discard(digest, 'its bytes have another digest'));
+    } catch (error) {
+      return err(this.readProblem(error, digest));
+    }
+  }
+
+  /** Removes a corrupt object, so that the next run stores it again. */
+  discard(digest: Digest, why: string): StoreProblem {
+    this.#manifests.delete(digest);
+    const message = `object ${digest} in the cache is corrupt (${why})`;
+    try {
+      rmSync(this.path(digest), { recursive: true, force: true });
+      this.#warnings.once(`${message}; it was removed`, 'it will be stored again by the next run that makes it');
+    } catch (error) {
+      this.#warnings.once(
+        `${message} and cannot be removed`,
+        ioProblem(error, `cannot change ${this.layout.dir}`).message,
+      );
+    }
+    return problem('corrupt', message);
+  }
+
+  readProblem(error: unknown, digest: Digest): StoreProblem {
+    if (codeOf(error) === 'ENOENT')
+      return problem('missing', `object ${digest} is not in the cache ${this.layout.dir}`);
+    if (codeOf(error) === 'ELOOP') return this.discard(digest, 'it is a symbolic link');
+    return ioProblem(error, `cannot read object ${digest} from the cache ${this.layout.dir}`);
+  }
+
+  /** Stores files that are not there yet. Afterwards their bytes are on the disk; their names are once syncNames() has been called. */
+  async putFiles(sources: Iterable<Source>): Promise<Result<void, StoreProblem>> {
+    const pace = new Pace();
+    const seen = new Set<Digest>();
+    let batch: Source[] = [];
+    let bytes = 0;
+    for (const source of sources) {
+      await pace.breathe();
+      if (seen.has(source.digest) || (await this.#isSound(source))) continue;
+      seen.add(source.digest);
+      const small = source.size <= smallSize;
+      if (small) batch.push(source);
+      bytes += small ? source.size : 0;
+      const stored = small ? ok(undefined) : await this.#putBatch([source]);
+      if (!stored.ok) return stored;
+      if (batch.length < batchFiles && bytes < batchBytes) continue;
+      const flushed = await this.#putBatch(batch);
+      if (!flushed.ok) return flushed;
+      batch = [];
+      bytes = 0;
+    }
+    return this.#putBatch(batch);
+  }
+
+  /** Stores a text under its digest. */
+  async putText(digest: Digest, text: string): Promise<Result<void, StoreProblem>> {
+    const bytes = Buffer.from(text);
+    if (await this.#isSound({ digest, size: bytes.length })) return ok(undefined);
+    const pending: Pending[] = [];
+    try {
+      writeWhole(this.#create(pending, digest), bytes);
+      await this.#finish(pending);
+      return ok(undefined);
+    } catch (error) {
+      return err(ioProblem(error, `cannot write to the cache ${this.layout.dir}`));
+    } finally {
+      abandon(pending);
+    }
+  }
+
+  /** Makes the names of the objects stored so far durable, this one being the last. */
+  syncNames(last: Digest): void {
+    syncFolder(dirname(this.path(last)));
+  }
+
+  /** Writes all, then syncs all, then renames all: the disk does the work of many syncs at once. */
+  async #putBatch(sources: readonly Source[]): Promise<Result<void, StoreProblem>> {
+    const pending: Pending[] = [];
+    try {
+      for (const source of sources) {
+        const written = await this.#write(source, pending);
+        if (!written.ok) return written;
+      }
+      await this.#finish(pending);
+      return ok(undefined);
+    } catch (error) {
+      return err(ioProblem(error, `cannot write to the cache ${this.layout.dir}`));
+    } finally {
+      abandon(pending);
+    }
+  }
+
+  async #write(source: Source, pending: Pending[]): Promise<Result<void, StoreProblem>> {
+    let file;
+    try {
+      file = openRegular(source.path, { followLink: true });
+    } catch (error) {
+      if (codeOf(error) === 'ENOENT') return err(problem('missing', `"${source.path}" vanished while it was stored`));
+      return err(ioProblem(error, `cannot read "${source.path}"`));
+    }
+    if (file === undefined) return err(changed(source.path));
+    try {
+      if (file.stats.size !== source.size) return err(changed(source.path));
+      const stored = file.stats.size > smallSize ? await this.#clone(source, file.stats.dev, pending) : undefined;
+      const digest = stored ?? (await copyOpen(file, this.#create(pending, source.digest)));
+      return digest === source.digest ? ok(undefined) : err(changed(source.path));
+    } finally {
+      closeSync(file.descriptor);
+    }
+  }
+
+  /** The digest of the clone; undefined where the file system makes none. */
+  async #clone(source: Source, device: number, pending: Pending[]): Promise<Digest | undefined> {
+    const tmp = this.layout.tmpFile();
+    if (!(await this.cloner.clone(source.path, tmp, device))) return undefined;
+    const item: Pending = { tmp, target: this.path(source.digest), descriptor: null, moved: false };
+    pending.push(item);
+    const clone = openRegular(tmp, { followLink: false })!;
+    item.descriptor = clone.descriptor;
+    return digestOpen(clone);
+  }
+
+  #create(pending: Pending[], digest: Digest): number {
+    const tmp = this.layout.tmpFile();
+    const descriptor = withFolder(tmp, () => openSync(tmp, 'wx', 0o600));
+    pending.push({ tmp, target: this.path(digest), descriptor, moved: false });
+    return descriptor;
+  }
+
+  async #finish(pending: readonly Pending[]): Promise<void> {
+    const open = pending.flatMap((item) => (item.descriptor === null ? [] : [item.descriptor]));
+    for (const descriptor of open) fchmodSync(descriptor, 0o444);
+    // All of them end before any descriptor is closed, also where one fails.
+    const failed = (await Promise.allSettled(open.map((descriptor) => fsyncAsync(descriptor)))).find(
+      (end) => end.status === 'rejected',
+    );
+    if (failed !== undefined) throw failed.reason;
+    for (const item of pending) {
+      closePending(item);
+      moveInto(item.tmp, item.target);
+      item.moved = true;
+    }
+  }
+
+  /**
+   * True where the object is there and need not be written again. Its bytes are read only where they may have been changed:
+   * where the object shares its storage with a file outside, or can be written to.
+   */
+  async #isSound(source: { readonly digest: Digest; readonly size: number }): Promise<boolean> {
+    const stats = this.#stat(source.digest);
+    if (stats?.size !== source.size) return false;
+    const writable = (stats.mode & 0o222) !== 0;
+    if (stats.nlink === 1 && !writable) return true;
+    if (!(await this.verify(source.digest)).ok) return false;
+    if (writable) this.protect(source.digest);
+    return true;
+  }
+
+  /** Makes an object read-only: one that was copied into the cache by hand may not be. */
+  protect(digest: Digest): void {
+    try {
+      chmodSync(this.path(digest), 0o444);
+    } catch (error) {
+      // A cache that belongs to someone else; its bytes are verified whenever they are read.
+      if (codeOf(error) === undefined) throw error;
+    }
+  }
+
+  #stat(digest: Digest): Stats | undefined {
+    try {
+      const stats = lstatSync(this.path(digest), { throwIfNoEntry: false });
+      return stats?.isFile() === true ? stats : undefined;
+    } catch (error) {
+      if (codeOf(error) === undefined) throw error;
+      return undefined;
+    }
+  }
+}
+
+function changed(path: string): StoreProblem {
+  return problem('refused', `"${path}" changed while it was stored`);
+}
+
+/** Renames, making the folder where it is missing and removing a folder that stands where the file belongs. */
+export function moveInto(tmp: string, target: string): void {
+  try {
+    withFolder(target, () => renameSync(tmp, target));
+  } catch (error) {
+    const code = codeOf(error);
+    if (code !== 'EISDIR' && code !== 'ENOTEMPTY' && code !== 'EEXIST') throw error;
+    rmSync(target, { recursive: true, force: true });
+    renameSync(tmp, target);
+  }
+}
+
+function closePending(item: Pending): void {
+  if (item.descriptor !== null) closeSync(item.descriptor);
+  item.descriptor = null;
+}
+
+/** Removes what was not renamed. */
+function abandon(pending: readonly Pending[]): void {
+  for (const item of pending) {
+    if (item.moved) continue;
+    closePending(item);
+    rmSync(item.tmp, { force: true });
+  }
+}

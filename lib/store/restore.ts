@@ -1,0 +1,111 @@
+// One object out of the store into a new file, verified on the way. Knows nothing of what stands at the final place.
+
+import { chmodSync, closeSync, constants, linkSync, openSync, rmSync, symlinkSync } from 'node:fs';
+import { digestBytes } from '../core/digest.ts';
+import type { Digest } from '../core/digest.ts';
+import { codeOf, err, ok } from '../core/result.ts';
+import type { Result } from '../core/result.ts';
+import type { LinkKind } from '../pipeline/pipeline.ts';
+import type { StoreProblem } from '../plan/ports.ts';
+import { copyOpen, digestFile, openRegular, readWhole, smallSize, writeWhole } from './bytes.ts';
+import type { OpenFile } from './bytes.ts';
+import type { ObjectStore } from './objects.ts';
+
+export interface FileContent {
+  readonly digest: Digest;
+  readonly size: number;
+  readonly executable: boolean;
+}
+
+/**
+ * Makes a new file at `target`, whose folder exists. An executable file is always a copy: objects carry no executable bit.
+ * On a problem nothing is left at `target`. Errors of the target's file system are thrown.
+ */
+export async function restoreObject(
+  objects: ObjectStore,
+  file: FileContent,
+  target: string,
+  link: LinkKind,
+): Promise<Result<void, StoreProblem>> {
+  const shares = link === 'hardlink' || link === 'symlink';
+  if (shares && !file.executable) {
+    const shared = await shareObject(objects, file, target, link);
+    if (shared !== undefined) return shared;
+  }
+  const source = openObject(objects, file);
+  if (!source.ok) return source;
+  try {
+    const small = source.value.stats.size <= smallSize;
+    const cloned = link === 'reflink' && (await cloneObject(objects, file, source.value, target));
+    const digest = cloned
+      ? (await digestFile(target, { followLink: false }))?.digest
+      : await copyObject(source.value, target, file, small);
+    if (digest === file.digest) return ok(undefined);
+    rmSync(target, { force: true });
+    return err(objects.discard(file.digest, 'its bytes have another digest'));
+  } catch (error) {
+    rmSync(target, { force: true });
+    throw error;
+  } finally {
+    closeSync(source.value.descriptor);
+  }
+}
+
+function openObject(objects: ObjectStore, file: FileContent): Result<OpenFile, StoreProblem> {
+  try {
+    const source = openRegular(objects.path(file.digest), { followLink: false });
+    return source === undefined ? err(objects.discard(file.digest, 'it is not a file')) : ok(source);
+  } catch (error) {
+    return err(objects.readProblem(error, file.digest));
+  }
+}
+
+async function cloneObject(
+  objects: ObjectStore,
+  file: FileContent,
+  source: OpenFile,
+  target: string,
+): Promise<boolean> {
+  if (!(await objects.cloner.clone(objects.path(file.digest), target, source.stats.dev))) return false;
+  chmodSync(target, file.executable ? 0o755 : 0o644);
+  return true;
+}
+
+/** The digest of the bytes that were written; a small object with wrong bytes is not written at all. */
+async function copyObject(source: OpenFile, target: string, file: FileContent, small: boolean): Promise<Digest> {
+  const bytes = small ? readWhole(source.descriptor, source.stats.size) : undefined;
+  const digest = bytes === undefined ? undefined : digestBytes(bytes);
+  if (digest !== undefined && digest !== file.digest) return digest;
+  const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
+  const descriptor = openSync(target, flags, file.executable ? 0o755 : 0o644);
+  try {
+    if (bytes === undefined || digest === undefined) return await copyOpen(source, descriptor);
+    writeWhole(descriptor, bytes);
+    return digest;
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** Undefined where the file system cannot link and a copy has to be made. */
+async function shareObject(
+  objects: ObjectStore,
+  file: FileContent,
+  target: string,
+  link: LinkKind,
+): Promise<Result<void, StoreProblem> | undefined> {
+  const verified = await objects.verify(file.digest);
+  if (!verified.ok) return verified;
+  // Through a writable one the cache could be edited by accident.
+  if ((verified.value.mode & 0o222) !== 0) objects.protect(file.digest);
+  try {
+    if (link === 'hardlink') linkSync(objects.path(file.digest), target);
+    else symlinkSync(objects.path(file.digest), target);
+    return ok(undefined);
+  } catch (error) {
+    const code = codeOf(error);
+    if (code === 'EXDEV' || code === 'EPERM' || code === 'EMLINK' || code === 'ENOTSUP' || code === 'EACCES')
+      return undefined;
+    throw error;
+  }
+}

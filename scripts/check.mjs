@@ -1,0 +1,71 @@
+// Everything that has to hold before a change lands: install, lint, formatting, types, tests, and this repository's own pipeline
+// in a fresh copy, twice: the second run may execute nothing. The last line counts what passed and what failed.
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const counts = { passed: 0, failed: 0 };
+
+function note(name, passed) {
+  counts[passed ? 'passed' : 'failed']++;
+  console.log(`${passed ? 'ok' : 'FAILED'}: ${name}`);
+  return passed;
+}
+
+function run(command, args, options = {}) {
+  return spawnSync(command, args, { cwd: root, stdio: 'inherit', shell: process.platform === 'win32', ...options }).status === 0;
+}
+
+function step(name, command, args) {
+  console.log(`\n== ${name}`);
+  return note(name, run(command, args));
+}
+
+function tests(folder) {
+  console.log('\n== tests');
+  const report = join(folder, 'tests.json');
+  const passed = run(process.execPath, ['--experimental-vm-modules', '--no-warnings', 'node_modules/jest/bin/jest.js', '--json', `--outputFile=${report}`, '--silent']);
+  try {
+    const { numPassedTests, numFailedTests, numFailedTestSuites, numRuntimeErrorTestSuites } = JSON.parse(readFileSync(report, 'utf8'));
+    counts.passed += numPassedTests;
+    counts.failed += numFailedTests + numRuntimeErrorTestSuites;
+    if (!passed && numFailedTests + numFailedTestSuites === 0) note('tests', false);
+  } catch {
+    note('tests (no report)', false);
+  }
+}
+
+/** A copy of what a fresh clone has, with the packages of this one. */
+function pipeline(folder) {
+  console.log('\n== the pipeline, twice');
+  const copy = join(folder, 'pipeline');
+  for (const name of ['pipeline.yaml', 'params.yaml', 'stages', 'package.json']) cpSync(join(root, name), join(copy, name), { recursive: true });
+  const cli = join(root, 'dist', 'cli.cjs');
+  const summaryOf = () => {
+    const { status, stdout } = spawnSync(process.execPath, [cli, '-C', copy, 'repro', '--json'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
+    if (status !== 0) return undefined;
+    return JSON.parse(stdout.trim().split('\n').at(-1));
+  };
+  const first = summaryOf();
+  note(`the first run executes all stages (${JSON.stringify(first)})`, first?.kind === 'summary' && first.executed > 0 && first.failed === 0);
+  const second = summaryOf();
+  note(`the second run executes nothing (${JSON.stringify(second)})`, second?.kind === 'summary' && second.executed === 0 && second.restored === 0 && second.skipped === first?.executed);
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'dagrun-check-'));
+try {
+  if (step('install', 'npm', ['ci', '--no-fund', '--no-audit'])) {
+    step('lint', 'npx', ['eslint', '.']);
+    step('formatting', 'npx', ['prettier', '--check', '--log-level', 'warn', '.']);
+    step('types', 'npx', ['tsc', '-p', '.']);
+    tests(folder);
+    pipeline(folder);
+  }
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}
+console.log(`\n${counts.passed} passed, ${counts.failed} failed`);
+process.exitCode = counts.failed === 0 ? 0 : 1;
