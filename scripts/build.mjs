@@ -13,7 +13,8 @@ const { version } = JSON.parse(readFileSync(`${root}package.json`, 'utf8'));
 function buildId() {
   const hash = createHash('sha256').update(version);
   for (const name of readdirSync(`${root}lib`, { recursive: true }).sort()) {
-    if (name.endsWith('.ts') && !name.endsWith('.test.ts')) hash.update(name).update(readFileSync(`${root}lib/${name}`));
+    if (name.endsWith('.ts') && !name.endsWith('.test.ts'))
+      hash.update(name).update(readFileSync(`${root}lib/${name}`));
   }
   return `${version}-${hash.digest('hex').slice(0, 12)}`;
 }
@@ -30,13 +31,32 @@ const shared = {
 
 rmSync(`${root}dist`, { recursive: true, force: true });
 mkdirSync(`${root}dist`);
-await build({ ...shared, entryPoints: ['lib/cli/bin.ts'], outfile: 'dist/cli.cjs', format: 'cjs', minify: true, banner: { js: '#!/usr/bin/env node' } });
+await build({
+  ...shared,
+  entryPoints: ['lib/cli/bin.ts'],
+  outfile: 'dist/cli.cjs',
+  format: 'cjs',
+  minify: true,
+  banner: { js: '#!/usr/bin/env node' },
+});
 chmodSync(`${root}dist/cli.cjs`, 0o755);
 // Packages that are CommonJS inside an ES module need a `require` of their own.
-const requireShim = "import { createRequire as dagrunCreateRequire } from 'node:module'; const require = dagrunCreateRequire(import.meta.url);";
-await build({ ...shared, entryPoints: ['lib/index.ts'], outfile: 'dist/index.js', format: 'esm', banner: { js: requireShim } });
-execFileSync(process.execPath, [`${root}node_modules/typescript/bin/tsc`, '-p', `${root}tsconfig.build.json`], { stdio: 'inherit', cwd: root });
+const requireShim =
+  "import { createRequire as dagrunCreateRequire } from 'node:module'; const require = dagrunCreateRequire(import.meta.url);";
+await build({
+  ...shared,
+  entryPoints: ['lib/index.ts'],
+  outfile: 'dist/index.js',
+  format: 'esm',
+  banner: { js: requireShim },
+});
+execFileSync(process.execPath, [`${root}node_modules/typescript/bin/tsc`, '-p', `${root}tsconfig.build.json`], {
+  stdio: 'inherit',
+  cwd: root,
+});
 
 const schemaBundle = await build({ ...shared, entryPoints: ['lib/pipeline/schema.ts'], write: false, format: 'esm' });
-const { pipelineSchema } = await import(`data:text/javascript;base64,${Buffer.from(schemaBundle.outputFiles[0].contents).toString('base64')}`);
+const { pipelineSchema } = await import(
+  `data:text/javascript;base64,${Buffer.from(schemaBundle.outputFiles[0].contents).toString('base64')}`
+);
 writeFileSync(`${root}pipeline.schema.json`, `${JSON.stringify(pipelineSchema, null, 2)}\n`);

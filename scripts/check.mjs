@@ -16,7 +16,10 @@ function note(name, passed) {
 }
 
 function run(command, args, options = {}) {
-  return spawnSync(command, args, { cwd: root, stdio: 'inherit', shell: process.platform === 'win32', ...options }).status === 0;
+  return (
+    spawnSync(command, args, { cwd: root, stdio: 'inherit', shell: process.platform === 'win32', ...options })
+      .status === 0
+  );
 }
 
 function step(name, command, args) {
@@ -27,9 +30,18 @@ function step(name, command, args) {
 function tests(folder) {
   console.log('\n== tests');
   const report = join(folder, 'tests.json');
-  const passed = run(process.execPath, ['--experimental-vm-modules', '--no-warnings', 'node_modules/jest/bin/jest.js', '--json', `--outputFile=${report}`, '--silent']);
+  const passed = run(process.execPath, [
+    '--experimental-vm-modules',
+    '--no-warnings',
+    'node_modules/jest/bin/jest.js',
+    '--json',
+    `--outputFile=${report}`,
+    '--silent',
+  ]);
   try {
-    const { numPassedTests, numFailedTests, numFailedTestSuites, numRuntimeErrorTestSuites } = JSON.parse(readFileSync(report, 'utf8'));
+    const { numPassedTests, numFailedTests, numFailedTestSuites, numRuntimeErrorTestSuites } = JSON.parse(
+      readFileSync(report, 'utf8'),
+    );
     counts.passed += numPassedTests;
     counts.failed += numFailedTests + numRuntimeErrorTestSuites;
     if (!passed && numFailedTests + numFailedTestSuites === 0) note('tests', false);
@@ -42,17 +54,27 @@ function tests(folder) {
 function pipeline(folder) {
   console.log('\n== the pipeline, twice');
   const copy = join(folder, 'pipeline');
-  for (const name of ['pipeline.yaml', 'params.yaml', 'stages', 'package.json']) cpSync(join(root, name), join(copy, name), { recursive: true });
+  for (const name of ['pipeline.yaml', 'params.yaml', 'stages', 'package.json'])
+    cpSync(join(root, name), join(copy, name), { recursive: true });
   const cli = join(root, 'dist', 'cli.cjs');
   const summaryOf = () => {
-    const { status, stdout } = spawnSync(process.execPath, [cli, '-C', copy, 'repro', '--json'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
+    const { status, stdout } = spawnSync(process.execPath, [cli, '-C', copy, 'repro', '--json'], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
     if (status !== 0) return undefined;
     return JSON.parse(stdout.trim().split('\n').at(-1));
   };
   const first = summaryOf();
-  note(`the first run executes all stages (${JSON.stringify(first)})`, first?.kind === 'summary' && first.executed > 0 && first.failed === 0);
+  note(
+    `the first run executes all stages (${JSON.stringify(first)})`,
+    first?.kind === 'summary' && first.executed > 0 && first.failed === 0,
+  );
   const second = summaryOf();
-  note(`the second run executes nothing (${JSON.stringify(second)})`, second?.kind === 'summary' && second.executed === 0 && second.restored === 0 && second.skipped === first?.executed);
+  note(
+    `the second run executes nothing (${JSON.stringify(second)})`,
+    second?.kind === 'summary' && second.executed === 0 && second.restored === 0 && second.skipped === first?.executed,
+  );
 }
 
 const folder = mkdtempSync(join(tmpdir(), 'dagrun-check-'));

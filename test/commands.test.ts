@@ -4,7 +4,7 @@ import { describe, expect, it } from '@jest/globals';
 import { execFileSync } from 'node:child_process';
 import { lstatSync, mkdirSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { cliPath, controlled, later, step, useRig } from './rig.ts';
+import { cliPath, controlled, later, readRepro, slowed, step, useRig } from './rig.ts';
 
 const rig = useRig();
 
@@ -354,7 +354,8 @@ describe('repro', () => {
   });
 
   it('the summary says what the cache saved', async () => {
-    await settled();
+    prepare();
+    await rig.settle([], { env: slowed(100) });
     rig.remove('three');
     const run = await rig.run(['repro']);
     expect(run.stdout.trimEnd().split('\n').at(-1)).toMatch(/2 skipped, 1 restored \(saved .*\)/);
@@ -525,11 +526,11 @@ describe('dag', () => {
 
   it('--mermaid and --dot draw every stage and edge', async () => {
     prepare(group);
-    const mermaid = (await rig.run(['dag', '--mermaid'])).stdout;
+    const mermaid = (await rig.run(['dag', '--mermaid', '--full'])).stdout;
     expect(mermaid).toMatch(/^(flowchart|graph) /m);
     expect(mermaid.match(/-->/g)).toHaveLength(6);
     expect(mermaid).toContain('train@cow');
-    const dot = (await rig.run(['dag', '--dot'])).stdout;
+    const dot = (await rig.run(['dag', '--dot', '--full'])).stdout;
     expect(dot).toMatch(/^(strict )?digraph/);
     expect(dot.match(/->/g)).toHaveLength(6);
     expect(dot).toContain('"train@cow"');
@@ -590,12 +591,25 @@ describe('logs', () => {
   });
 
   it('tells exit code, duration, peak memory, when and where', async () => {
-    rig.pipeline({ stages: { only: { cmd: 'echo hello' } } });
-    await rig.settle();
+    rig.pipeline({ stages: { only: { cmd: controlled('only') } } });
+    const run = rig.start(['repro', '--json']);
+    const command = await rig.started('only');
+    await command.print('hello\n');
+    // It has been running for a while by now: its memory was looked at.
+    await run.waitFor(() => run.stdout.includes('hello'));
+    await command.exit(0);
+    const end = readRepro(await run.end());
+    const executed = end.events.find((event) => event.kind === 'stage-executed')!;
+    // A node process takes about 40 MB.
+    expect(executed['peakMemory']).toBeGreaterThan(10_000_000);
+    expect(executed['peakMemory']).toBeLessThan(1_000_000_000);
     const log = (await rig.run(['logs', 'only'])).stdout;
+    expect(log).toContain('hello');
     expect(log).toContain(hostname());
     expect(log).toMatch(/\d{4}-\d{2}-\d{2}/);
-    expect(log).toMatch(/\bM(i)?B\b/);
+    expect(log).toMatch(/exit code 0/);
+    expect(log).toMatch(/\bin \d+(\.\d+)?s\b/);
+    expect(log).toMatch(/peak \d+(\.\d+)? (MB|MiB)\b/);
   });
 
   it('a stage without a log, an unknown stage and an unknown run are told apart', async () => {
@@ -616,9 +630,29 @@ describe('checkout', () => {
     await settled();
     rig.write({ seed: 'changed', two: 'by hand' });
     rig.remove('one', 'three');
-    expect((await rig.run(['checkout'])).code).toBe(0);
+    expect((await rig.run(['checkout', '--force'])).code).toBe(0);
     expect([rig.read('one'), rig.read('two'), rig.read('three')]).toEqual(['1', '1p: 1\n', '1p: 1\n']);
     expect(rig.executed()).toEqual([]);
+  });
+
+  it('leaves an edited out alone whose content is nowhere else, unless forced', async () => {
+    await settled();
+    rig.write({ two: 'by hand' });
+    rig.remove('three');
+    const run = await rig.run(['checkout']);
+    expect(run.code).toBe(1);
+    expect(run.stderr).toContain('--force');
+    expect([rig.read('two'), rig.read('three')]).toEqual(['by hand', '1p: 1\n']);
+  });
+
+  it('replaces without asking what the cache could give back', async () => {
+    await settled();
+    const lock = rig.read('pipeline.lock');
+    rig.write({ 'params.yaml': 'p: 2\n' });
+    await rig.settle();
+    rig.write({ 'pipeline.lock': lock });
+    expect((await rig.run(['checkout'])).code).toBe(0);
+    expect(rig.read('three')).toBe('1p: 1\n');
   });
 
   it('takes targets', async () => {
@@ -828,7 +862,9 @@ describe('cache', () => {
     await rig.settle([], { cwd: '../two' });
     const [object] = rig.files('../two/cache/objects').filter((path) => rig.read(path) === 'original\n');
     rig.damage(object!, 'tampered\n');
-    await rig.run(['cache', 'merge', '../two/cache']);
+    const merge = await rig.run(['cache', 'merge', '../two/cache']);
+    expect(merge.code).toBe(1);
+    expect(merge.stderr).toContain(object!.slice(-30));
     expect(rig.objectsWith('tampered\n')).toEqual([]);
     expect((await rig.run(['cache', 'verify'])).code).toBe(0);
   });

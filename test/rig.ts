@@ -36,6 +36,11 @@ export function later(days: number): Record<string, string> {
   return { NODE_OPTIONS: `--import ${clockModule}`, RIG_CLOCK_DAYS: String(days) };
 }
 
+/** Environment for a program on whose clock everything takes so many times as long. */
+export function slowed(rate: number): Record<string, string> {
+  return { NODE_OPTIONS: `--import ${clockModule}`, RIG_CLOCK_RATE: String(rate) };
+}
+
 /** Environment for a program that runs on another machine. */
 export function elsewhere(): Record<string, string> {
   return { NODE_OPTIONS: `--import ${hostModule}` };

@@ -21,9 +21,15 @@ export function writeSources(dir, shape) {
 /** @param {Stage} stage */
 const plainCommand = (stage) => stage.cmd.replaceAll('{param}', stage.param ?? '');
 /** @param {Stage} stage @param {Shape} shape */
-const allFiles = (stage, shape) => [...stage.deps, ...(stage.folder === undefined ? [] : (shape.folders[stage.folder]?.() ?? []))];
+const allFiles = (stage, shape) => [
+  ...stage.deps,
+  ...(stage.folder === undefined ? [] : (shape.folders[stage.folder]?.() ?? [])),
+];
 /** @param {Stage} stage */
-const globs = (stage) => [...stage.deps.filter((dep) => dep.startsWith('src/')), ...(stage.folder === undefined ? [] : [`${stage.folder}/**`])];
+const globs = (stage) => [
+  ...stage.deps.filter((dep) => dep.startsWith('src/')),
+  ...(stage.folder === undefined ? [] : [`${stage.folder}/**`]),
+];
 /** @param {unknown} value */
 const json = (value) => `${JSON.stringify(value, null, 1)}\n`;
 /** @param {Shape} shape @param {(stage: Stage) => unknown} describe */
@@ -44,7 +50,8 @@ export const dialects = {
 
   /** @param {string} dir @param {Shape} shape */
   make(dir, shape) {
-    const listed = (/** @type {Stage} */ stage) => (stage.folder === undefined ? '' : ` $(shell find ${stage.folder} -type f)`);
+    const listed = (/** @type {Stage} */ stage) =>
+      stage.folder === undefined ? '' : ` $(shell find ${stage.folder} -type f)`;
     const rule = (/** @type {Stage} */ stage) =>
       `${stage.out}: ${stage.deps.join(' ')}${listed(stage)}\n\t${plainCommand(stage).replaceAll('$', '$$$$')}\n`;
     const all = shape.stages.map((stage) => stage.out).join(' ');
@@ -53,18 +60,32 @@ export const dialects = {
 
   /** @param {string} dir @param {Shape} shape */
   snakemake(dir, shape) {
-    const rows = byName(shape, (stage) => ({ cmd: plainCommand(stage), deps: stage.deps, folder: stage.folder ?? null }));
+    const rows = byName(shape, (stage) => ({
+      cmd: plainCommand(stage),
+      deps: stage.deps,
+      folder: stage.folder ?? null,
+    }));
     writeFileSync(join(dir, 'stages.json'), json(rows));
     writeFileSync(join(dir, 'Snakefile'), SNAKEFILE);
   },
 
   /** @param {string} dir @param {Shape} shape */
   turbo(dir, shape) {
-    const task = (/** @type {Stage} */ stage) => ({ inputs: globs(stage), outputs: [stage.out], dependsOn: stage.after });
+    const task = (/** @type {Stage} */ stage) => ({
+      inputs: globs(stage),
+      outputs: [stage.out],
+      dependsOn: stage.after,
+    });
     const scripts = { ...byName(shape, plainCommand) };
-    writeFileSync(join(dir, 'package.json'), json({ name: 'bench', private: true, packageManager: 'npm@10.0.0', scripts }));
+    writeFileSync(
+      join(dir, 'package.json'),
+      json({ name: 'bench', private: true, packageManager: 'npm@10.0.0', scripts }),
+    );
     writeFileSync(join(dir, 'package-lock.json'), json({ name: 'bench', lockfileVersion: 3, packages: {} }));
-    writeFileSync(join(dir, 'turbo.json'), json({ tasks: { ...byName(shape, task), all: { dependsOn: names(shape), cache: false } } }));
+    writeFileSync(
+      join(dir, 'turbo.json'),
+      json({ tasks: { ...byName(shape, task), all: { dependsOn: names(shape), cache: false } } }),
+    );
     writeFileSync(join(dir, '.gitignore'), IGNORED);
   },
 
@@ -73,7 +94,10 @@ export const dialects = {
     const target = (/** @type {Stage} */ stage) => ({
       executor: 'nx:run-commands',
       cache: true,
-      inputs: [...globs(stage).map((glob) => `{projectRoot}/${glob}`), ...(stage.after.length > 0 ? [{ dependentTasksOutputFiles: '**/*' }] : [])],
+      inputs: [
+        ...globs(stage).map((glob) => `{projectRoot}/${glob}`),
+        ...(stage.after.length > 0 ? [{ dependentTasksOutputFiles: '**/*' }] : []),
+      ],
       outputs: [`{projectRoot}/${stage.out}`],
       dependsOn: stage.after,
       options: { command: plainCommand(stage), cwd: '.' },
@@ -87,7 +111,12 @@ export const dialects = {
 
   /** @param {string} dir @param {Shape} shape */
   wireit(dir, shape) {
-    const script = (/** @type {Stage} */ stage) => ({ command: plainCommand(stage), files: globs(stage), output: [stage.out], dependencies: stage.after });
+    const script = (/** @type {Stage} */ stage) => ({
+      command: plainCommand(stage),
+      files: globs(stage),
+      output: [stage.out],
+      dependencies: stage.after,
+    });
     const scripts = { ...byName(shape, () => 'wireit'), all: 'wireit' };
     const wireit = { ...byName(shape, script), all: { dependencies: names(shape) } };
     writeFileSync(join(dir, 'package.json'), json({ name: 'bench', private: true, scripts, wireit }));
@@ -110,7 +139,9 @@ function writeStages(dir, file, shape) {
     const params = stage.param === undefined ? [] : [stage.name];
     return `  ${stage.name}:\n    cmd: ${JSON.stringify(command)}\n${list('deps', deps)}${list('params', params)}${list('outs', [stage.out])}`;
   };
-  const params = shape.stages.filter((stage) => stage.param !== undefined).map((stage) => `${stage.name}: ${stage.param}\n`);
+  const params = shape.stages
+    .filter((stage) => stage.param !== undefined)
+    .map((stage) => `${stage.name}: ${stage.param}\n`);
   if (params.length > 0) writeFileSync(join(dir, 'params.yaml'), params.join(''));
   writeFileSync(join(dir, file), `stages:\n${shape.stages.map(entry).join('')}`);
 }

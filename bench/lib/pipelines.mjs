@@ -51,7 +51,8 @@ export function manyDeps(count, width) {
 /** @param {number} length */
 export function chain(length) {
   const stages = [copyStage('s0', ['src/s0.txt'], [], 'src/s0.txt\n')];
-  for (let i = 1; i < length; i++) stages.push(copyStage(`s${i}`, [`out/s${i - 1}.txt`], [`s${i - 1}`], 'src/s0.txt\n'));
+  for (let i = 1; i < length; i++)
+    stages.push(copyStage(`s${i}`, [`out/s${i - 1}.txt`], [`s${i - 1}`], 'src/s0.txt\n'));
   return shapeOf(stages);
 }
 
@@ -60,9 +61,16 @@ export function layers(count, depth) {
   const width = count / depth;
   const stages = Array.from({ length: width }, (_, j) => copyStage(`s${j}`, [`src/s${j}.txt`], [], `src/s${j}.txt\n`));
   for (let i = width; i < count; i++) {
-    const above = i - i % width - width;
-    const after = [`s${above + i % width}`, `s${above + (i + 1) % width}`];
-    stages.push(copyStage(`s${i}`, after.map((name) => `out/${name}.txt`), after, `src/s${i % width}.txt\n`));
+    const above = i - (i % width) - width;
+    const after = [`s${above + (i % width)}`, `s${above + ((i + 1) % width)}`];
+    stages.push(
+      copyStage(
+        `s${i}`,
+        after.map((name) => `out/${name}.txt`),
+        after,
+        `src/s${i % width}.txt\n`,
+      ),
+    );
   }
   return shapeOf(stages);
 }
@@ -98,12 +106,18 @@ export function bigFile(bytes) {
 
 /**
  * The pipeline of the change matrix. a → b → c is a chain of which only the first line of `src/a.txt` matters,
- * d reads a folder, p takes a parameter. Outs are computed by `expectedChanges`, not taken from a tool.
+ * d reads a folder, p takes a parameter. What the outs must hold is computed in changes.mjs, not taken from a tool.
  * @returns {Shape}
  */
 export function changesPipeline() {
   const stage = (/** @type {string} */ name, /** @type {string} */ command, /** @type {Partial<Stage>} */ rest) => ({
-    name, cmd: logging(`${command} > out/${name}.txt`, name, true), deps: [], after: [], out: `out/${name}.txt`, expected: '', ...rest,
+    name,
+    cmd: logging(`${command} > out/${name}.txt`, name, true),
+    deps: [],
+    after: [],
+    out: `out/${name}.txt`,
+    expected: '',
+    ...rest,
   });
   return {
     stages: [
@@ -113,7 +127,12 @@ export function changesPipeline() {
       stage('d', 'cat src/dir/*.txt', { folder: 'src/dir' }),
       stage('p', 'sed s/^/{param}:/ src/p.txt', { deps: ['src/p.txt'], param: 'one' }),
     ],
-    files: () => [['src/a.txt', 'first\n'], ['src/p.txt', 'p\n'], ['src/dir/1.txt', '1\n'], ['src/dir/2.txt', '2\n']],
+    files: () => [
+      ['src/a.txt', 'first\n'],
+      ['src/p.txt', 'p\n'],
+      ['src/dir/1.txt', '1\n'],
+      ['src/dir/2.txt', '2\n'],
+    ],
     folders: { 'src/dir': () => ['src/dir/1.txt', 'src/dir/2.txt'] },
   };
 }

@@ -15,7 +15,9 @@ main(process.argv.slice(2), { stdout: process.stdout, stderr: process.stderr, en
     process.exitCode = code;
   },
   (error: unknown) => {
-    process.stderr.write(`dagrun has a bug, please report it: ${error instanceof Error ? (error.stack ?? error.message) : messageOf(error)}\n`);
+    process.stderr.write(
+      `dagrun has a bug, please report it: ${error instanceof Error ? (error.stack ?? error.message) : messageOf(error)}\n`,
+    );
     process.exitCode = exitCodes.failed;
   },
 );

@@ -16,7 +16,8 @@ import { isSet, open } from './session.ts';
 export const command: Command = {
   name: 'cache',
   args: 'verify | stats | merge DIR',
-  summary: 'verify: hashes every object and checks every entry (exit code 1 where something is damaged).\nstats: size, runs and hits. merge: takes over what another cache folder holds.',
+  summary:
+    'verify: hashes every object and checks every entry (exit code 1 where something is damaged).\nstats: size, runs and hits. merge: takes over what another cache folder holds.',
   examples: ['dagrun cache verify --repair', 'dagrun cache stats', 'dagrun cache merge ../other/cache'],
   arity: [1, 2],
   options: {
@@ -32,12 +33,25 @@ async function run(invocation: Invocation): Promise<Result<ExitCode, CommandFail
   const [name, extra] = invocation.args;
   if (name !== 'verify' && name !== 'stats' && name !== 'merge') {
     const near = suggest(name!, Object.keys(actions));
-    return err(failure('usage', { message: `there is no \`dagrun cache ${name!}\``, hint: near === undefined ? 'verify, stats or merge' : `did you mean \`dagrun cache ${near}\`?` }));
+    return err(
+      failure('usage', {
+        message: `there is no \`dagrun cache ${name!}\``,
+        hint: near === undefined ? 'verify, stats or merge' : `did you mean \`dagrun cache ${near}\`?`,
+      }),
+    );
   }
   if ((name === 'merge') !== (extra !== undefined)) {
-    return err(failure('usage', { message: name === 'merge' ? '`dagrun cache merge` needs the folder of the other cache' : `"${extra!}" is one argument too many` }));
+    return err(
+      failure('usage', {
+        message:
+          name === 'merge'
+            ? '`dagrun cache merge` needs the folder of the other cache'
+            : `"${extra!}" is one argument too many`,
+      }),
+    );
   }
-  if (isSet(invocation, 'repair') && name !== 'verify') return err(failure('usage', { message: '--repair goes with `dagrun cache verify`' }));
+  if (isSet(invocation, 'repair') && name !== 'verify')
+    return err(failure('usage', { message: '--repair goes with `dagrun cache verify`' }));
   const project = await open(invocation);
   return project.ok ? actions[name](project.value, invocation) : project;
 }
@@ -54,9 +68,15 @@ async function verify(project: Project, invocation: Invocation): Promise<Result<
   if (isSet(invocation, 'json')) stdout.write(`${JSON.stringify(report.value)}\n`);
   else {
     for (const problem of problems) stdout.write(`${problem.kind}: ${problem.message}\n`);
-    const found = problems.length === 0 ? 'nothing damaged' : `${formatCount(problems.length, 'problem')} found, ${repaired} repaired`;
-    stdout.write(`checked ${formatCount(objects, 'object')} (${formatBytes(bytes)}) and ${formatCount(entries, 'run')}: ${found}\n`);
-    if (problems.length > repaired) stdout.write('  hint: `dagrun cache verify --repair` removes what is damaged; the next run makes it again\n');
+    const found =
+      problems.length === 0
+        ? 'nothing damaged'
+        : `${formatCount(problems.length, 'problem')} found, ${repaired} repaired`;
+    stdout.write(
+      `checked ${formatCount(objects, 'object')} (${formatBytes(bytes)}) and ${formatCount(entries, 'run')}: ${found}\n`,
+    );
+    if (problems.length > repaired)
+      stdout.write('  hint: `dagrun cache verify --repair` removes what is damaged; the next run makes it again\n');
   }
   return ok(problems.length > repaired ? exitCodes.failed : exitCodes.done);
 }
@@ -71,10 +91,16 @@ async function stats(project: Project, invocation: Invocation): Promise<Result<E
     return ok(exitCodes.done);
   }
   stdout.write(`${project.cacheDir}\n`);
-  stdout.write(`${formatCount(found.objects, 'object')}, ${formatBytes(found.bytes)}; ${formatCount(found.logs, 'log')}, ${formatBytes(found.logBytes)}\n`);
-  stdout.write(`${formatCount(found.runs, 'run')}, ${formatCount(found.hits, 'hit')} (saved ${formatSeconds(found.saved)})${found.damaged > 0 ? `, ${found.damaged} damaged` : ''}\n`);
+  stdout.write(
+    `${formatCount(found.objects, 'object')}, ${formatBytes(found.bytes)}; ${formatCount(found.logs, 'log')}, ${formatBytes(found.logBytes)}\n`,
+  );
+  stdout.write(
+    `${formatCount(found.runs, 'run')}, ${formatCount(found.hits, 'hit')} (saved ${formatSeconds(found.saved)})${found.damaged > 0 ? `, ${found.damaged} damaged` : ''}\n`,
+  );
   for (const group of found.groups) {
-    stdout.write(`  ${group.group}: ${formatCount(group.runs, 'run')} (${formatSeconds(group.seconds)}), ${formatCount(group.hits, 'hit')} (saved ${formatSeconds(group.saved)})\n`);
+    stdout.write(
+      `  ${group.group}: ${formatCount(group.runs, 'run')} (${formatSeconds(group.seconds)}), ${formatCount(group.hits, 'hit')} (saved ${formatSeconds(group.saved)})\n`,
+    );
   }
   return ok(exitCodes.done);
 }
@@ -82,12 +108,21 @@ async function stats(project: Project, invocation: Invocation): Promise<Result<E
 async function merge(project: Project, invocation: Invocation): Promise<Result<ExitCode, CommandFailure>> {
   const { stdout, stderr } = invocation.io;
   const dir = resolve(invocation.cwd, invocation.args[1]!);
-  if (statSync(dir, { throwIfNoEntry: false })?.isDirectory() !== true) return err(failure('usage', { message: `there is no folder ${dir}`, hint: 'name the cache folder itself, the one that holds objects/ and runs/' }));
+  if (statSync(dir, { throwIfNoEntry: false })?.isDirectory() !== true)
+    return err(
+      failure('usage', {
+        message: `there is no folder ${dir}`,
+        hint: 'name the cache folder itself, the one that holds objects/ and runs/',
+      }),
+    );
   const done = await project.store.merge(dir);
   if (!done.ok) return err(failureOf(done.error));
   const { objects, bytes, runs, logs, skipped } = done.value;
   if (isSet(invocation, 'json')) stdout.write(`${JSON.stringify(done.value)}\n`);
-  else stdout.write(`merged ${formatCount(runs, 'run')}, ${formatCount(objects, 'object')} (${formatBytes(bytes)}), ${formatCount(logs, 'log')}\n`);
+  else
+    stdout.write(
+      `merged ${formatCount(runs, 'run')}, ${formatCount(objects, 'object')} (${formatBytes(bytes)}), ${formatCount(logs, 'log')}\n`,
+    );
   for (const line of skipped) stderr.write(`left out: ${line}\n`);
   return ok(skipped.length > 0 ? exitCodes.failed : exitCodes.done);
 }

@@ -26,7 +26,9 @@ async function run(invocation: Invocation): Promise<Result<ExitCode, CommandFail
     const report = await checkoutStages(project, selected.value, { force: isSet(invocation, 'force') });
     project.saveState();
     for (const path of report.restored) invocation.io.stdout.write(`restored ${path}\n`);
-    invocation.io.stdout.write(`${formatCount(report.restored.length, 'out')} restored, ${report.unchanged} unchanged\n`);
+    invocation.io.stdout.write(
+      `${formatCount(report.restored.length, 'out')} restored, ${report.unchanged} unchanged\n`,
+    );
     for (const fault of report.faults) invocation.io.stderr.write(`${renderFault(fault)}\n`);
     return ok(report.faults.length > 0 ? exitCodes.failed : exitCodes.done);
   });

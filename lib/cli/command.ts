@@ -52,7 +52,10 @@ export const globalOptions = {
 
 export function toParseArgs(options: Readonly<Record<string, OptionSpec>>): NonNullable<ParseArgsConfig['options']> {
   return Object.fromEntries(
-    Object.entries(options).map(([name, { type, short, multiple }]) => [name, { type, ...(short === undefined ? {} : { short }), ...(multiple === true ? { multiple } : {}) }]),
+    Object.entries(options).map(([name, { type, short, multiple }]) => [
+      name,
+      { type, ...(short === undefined ? {} : { short }), ...(multiple === true ? { multiple } : {}) },
+    ]),
   );
 }
 
@@ -67,5 +70,16 @@ export function renderHelp(command: Command): string {
   const width = Math.max(...options.map(([flags]) => flags.length));
   const lines = options.map(([flags, help]) => `  ${flags.padEnd(width)}  ${help}`);
   const usage = `dagrun ${command.name} ${command.args}`.trim();
-  return [command.summary, '', `Usage: ${usage} [options]`, '', 'Options:', ...lines, '', 'Examples:', ...command.examples.map((line) => `  ${line}`), ''].join('\n');
+  return [
+    command.summary,
+    '',
+    `Usage: ${usage} [options]`,
+    '',
+    'Options:',
+    ...lines,
+    '',
+    'Examples:',
+    ...command.examples.map((line) => `  ${line}`),
+    '',
+  ].join('\n');
 }

@@ -12,7 +12,8 @@ import { changing, isSet, planTargets } from './session.ts';
 export const command: Command = {
   name: 'commit',
   args: '[targets…]',
-  summary: 'Records the outs in the workspace as the result of the inputs in the workspace, without running anything:\nafter `repro --no-commit`, or when an edit is known not to matter. Stages that are named are taken at your word.',
+  summary:
+    'Records the outs in the workspace as the result of the inputs in the workspace, without running anything:\nafter `repro --no-commit`, or when an edit is known not to matter. Stages that are named are taken at your word.',
   examples: ['dagrun commit', 'dagrun commit train@model1'],
   arity: [0, Infinity],
   options: { force: { type: 'boolean', short: 'f', help: 'also stages whose inputs changed and that are not named' } },

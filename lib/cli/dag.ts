@@ -29,7 +29,8 @@ export const command: Command = {
 
 async function run(invocation: Invocation): Promise<Result<ExitCode, CommandFailure>> {
   const formats = (['mermaid', 'dot', 'json'] as const).filter((flag) => isSet(invocation, flag));
-  if (formats.length > 1) return err(failure('usage', { message: `--${formats.join(' and --')} cannot be used together` }));
+  if (formats.length > 1)
+    return err(failure('usage', { message: `--${formats.join(' and --')} cannot be used together` }));
   const project = await open(invocation);
   if (!project.ok) return project;
   const selected = plan(project.value, invocation.args);
@@ -41,7 +42,8 @@ async function run(invocation: Invocation): Promise<Result<ExitCode, CommandFail
     json: () => JSON.stringify(graph),
     mermaid: () => renderMermaid(graph, { full }),
     dot: () => renderDot(graph, { full }),
-    terminal: () => renderDag(graph, { full, width: stdout.isTTY ? stdout.columns : 100, colour: wantsColour(environment, stdout) }),
+    terminal: () =>
+      renderDag(graph, { full, width: stdout.isTTY ? stdout.columns : 100, colour: wantsColour(environment, stdout) }),
   }[formats[0] ?? 'terminal']();
   stdout.write(`${text.trimEnd()}\n`);
   return ok(exitCodes.done);
@@ -51,7 +53,12 @@ async function run(invocation: Invocation): Promise<Result<ExitCode, CommandFail
 function toGraph(project: Project, selected: Plan) {
   const { stages, up } = project.graph;
   const included = new Set(selected.order);
-  const nodes = selected.order.map((index) => ({ name: stages[index]!.name as string, group: stages[index]!.group }));
-  const edges = selected.order.flatMap((index) => up[index]!.filter((other) => included.has(other)).map((other) => ({ from: stages[other]!.name as string, to: stages[index]!.name as string })));
+  const nodes = selected.order.map((index) => ({ name: stages[index]!.name, group: stages[index]!.group }));
+  const edges = selected.order.flatMap((index) =>
+    up[index]!.filter((other) => included.has(other)).map((other) => ({
+      from: stages[other]!.name,
+      to: stages[index]!.name,
+    })),
+  );
   return { nodes, edges };
 }

@@ -18,7 +18,8 @@ import { isSet, open, plan } from './session.ts';
 export const command: Command = {
   name: 'explain',
   args: '<stage>',
-  summary: "Shows a stage's fingerprint part by part, against the lock and against the recorded run that is nearest to it.",
+  summary:
+    "Shows a stage's fingerprint part by part, against the lock and against the recorded run that is nearest to it.",
   examples: ['dagrun explain train@model1'],
   arity: [1, 1],
   options: {
@@ -36,14 +37,22 @@ async function run(invocation: Invocation): Promise<Result<ExitCode, CommandFail
   const { order } = selected.value;
   if (order.length > 1) {
     const names = order.map((index) => project.value.graph.stages[index]!.name).slice(0, 5);
-    return err(failure('usage', { message: `"${invocation.args[0]!}" names ${order.length} stages`, hint: `explain one of them: ${names.join(', ')}${order.length > 5 ? ', …' : ''}` }));
+    return err(
+      failure('usage', {
+        message: `"${invocation.args[0]!}" names ${order.length} stages`,
+        hint: `explain one of them: ${names.join(', ')}${order.length > 5 ? ', …' : ''}`,
+      }),
+    );
   }
   const explanation = await explain(project.value, order[0]!);
   project.value.saveState();
   const { stdout, environment } = invocation.io;
   const text = isSet(invocation, 'json')
     ? JSON.stringify(toJson(explanation))
-    : render(explanation, { colour: wantsColour(environment, stdout), width: isSet(invocation, 'verbose') ? Infinity : 100 });
+    : render(explanation, {
+        colour: wantsColour(environment, stdout),
+        width: isSet(invocation, 'verbose') ? Infinity : 100,
+      });
   stdout.write(`${text}\n`);
   return ok(exitCodes.done);
 }
@@ -56,27 +65,52 @@ function toJson(explanation: Explanation): unknown {
     reasons: assessment.reasons,
     now,
     locked,
-    nearest: nearest === null ? null : { stage: nearest.entry.stage, fingerprint: nearest.entry.fingerprint, at: nearest.entry.at, runId: nearest.entry.runId, seconds: nearest.entry.seconds, differences: nearest.differences },
+    nearest:
+      nearest === null
+        ? null
+        : {
+            stage: nearest.entry.stage,
+            fingerprint: nearest.entry.fingerprint,
+            at: nearest.entry.at,
+            runId: nearest.entry.runId,
+            seconds: nearest.entry.seconds,
+            differences: nearest.differences,
+          },
   };
 }
 
 function render(explanation: Explanation, options: { readonly colour: boolean; readonly width: number }): string {
   const { stage, assessment, now, locked, nearest } = explanation;
   const colours = makeColours(options.colour);
-  const lines = [`${colours.bold(stage)}: ${assessment.state}`, ...assessment.reasons.map((reason) => `  ${describeReason(reason)}`), ''];
-  lines.push(colours.bold('fingerprint, part by part') + colours.dim(`  (= as in the lock, ~ changed, + added, - removed)`));
+  const lines = [
+    `${colours.bold(stage)}: ${assessment.state}`,
+    ...assessment.reasons.map((reason) => `  ${describeReason(reason)}`),
+    '',
+  ];
+  lines.push(
+    colours.bold('fingerprint, part by part') + colours.dim(`  (= as in the lock, ~ changed, + added, - removed)`),
+  );
   lines.push(...renderParts(now?.parts ?? null, locked?.parts ?? null, options), '');
   lines.push(`now     ${now?.fingerprint ?? 'not known: an input is missing'}`);
   lines.push(`locked  ${locked?.fingerprint ?? 'never run here'}`);
   if (nearest === null) return [...lines, 'nearest recorded run: none'].join('\n');
   const { entry, differences } = nearest;
-  lines.push('', colours.bold('nearest recorded run') + `: ${entry.stage}, ${entry.at}, ${formatSeconds(entry.seconds)}, run ${entry.runId}`);
-  if (differences.length === 0) lines.push('  the same in every part: it can be restored as long as the cache has its objects');
+  lines.push(
+    '',
+    colours.bold('nearest recorded run') +
+      `: ${entry.stage}, ${entry.at}, ${formatSeconds(entry.seconds)}, run ${entry.runId}`,
+  );
+  if (differences.length === 0)
+    lines.push('  the same in every part: it can be restored as long as the cache has its objects');
   for (const reason of differences) lines.push(`  ${describeReason(reason)}`);
   return lines.join('\n');
 }
 
-function renderParts(now: FingerprintParts | null, locked: FingerprintParts | null, options: { readonly width: number }): string[] {
+function renderParts(
+  now: FingerprintParts | null,
+  locked: FingerprintParts | null,
+  options: { readonly width: number },
+): string[] {
   const lines: string[] = [];
   for (const kind of partKinds) {
     const after = now?.[kind] ?? {};

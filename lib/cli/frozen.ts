@@ -11,19 +11,33 @@ import type { Project } from '../run/project.ts';
 import { changing, plan } from './session.ts';
 
 /** A group made by foreach or matrix is frozen whole: its stages have one definition in the file. */
-export async function setFrozenStages(invocation: Invocation, frozen: boolean): Promise<Result<ExitCode, CommandFailure>> {
+export async function setFrozenStages(
+  invocation: Invocation,
+  frozen: boolean,
+): Promise<Result<ExitCode, CommandFailure>> {
   return changing(invocation, (project) => editPipeline(project, invocation, frozen));
 }
 
-async function editPipeline(project: Project, invocation: Invocation, frozen: boolean): Promise<Result<ExitCode, CommandFailure>> {
+async function editPipeline(
+  project: Project,
+  invocation: Invocation,
+  frozen: boolean,
+): Promise<Result<ExitCode, CommandFailure>> {
   const selected = plan(project, invocation.args, 'single');
   if (!selected.ok) return selected;
   const stages = selected.value.order.map((index) => project.graph.stages[index]!);
   const groups = [...new Set(stages.map((stage) => stage.group))];
-  const partial = groups.find((group) => project.graph.stages.some((stage) => stage.group === group && !stages.includes(stage)));
+  const partial = groups.find((group) =>
+    project.graph.stages.some((stage) => stage.group === group && !stages.includes(stage)),
+  );
   const verb = frozen ? 'freeze' : 'unfreeze';
   if (partial !== undefined) {
-    return err(failure('usage', { message: `the stages of "${partial}" are made from one definition, so \`dagrun ${verb}\` takes them together`, hint: `dagrun ${verb} ${partial}` }));
+    return err(
+      failure('usage', {
+        message: `the stages of "${partial}" are made from one definition, so \`dagrun ${verb}\` takes them together`,
+        hint: `dagrun ${verb} ${partial}`,
+      }),
+    );
   }
   const { setFrozen } = await import('../pipeline/edit.ts');
   const path = `${project.root}/${project.pipeline.file}`;

@@ -15,7 +15,8 @@ import { changing, isSet, numberOf, textOf } from './session.ts';
 export const command: Command = {
   name: 'gc',
   args: '',
-  summary: 'Removes recorded runs, their objects and their logs from the cache. What the lock of this workspace references always\nstays, and so does what any scope keeps; a scope has to be given.',
+  summary:
+    'Removes recorded runs, their objects and their logs from the cache. What the lock of this workspace references always\nstays, and so does what any scope keeps; a scope has to be given.',
   examples: ['dagrun gc --workspace --dry', 'dagrun gc --all-branches --older-than 30d', 'dagrun gc --keep-last 5'],
   arity: [0, 0],
   options: {
@@ -50,10 +51,21 @@ function readScope(invocation: Invocation): Result<GcScope, CommandFailure> {
   if (!keepLast.ok) return keepLast;
   const age = textOf(invocation, 'older-than');
   const olderThan = age === undefined ? null : secondsOf(age);
-  if (Number.isNaN(olderThan)) return err(failure('usage', { message: `--older-than takes an age such as 30d, 12h or 90m, not "${age ?? ''}"` }));
-  const scope = { workspace: isSet(invocation, 'workspace'), allBranches: isSet(invocation, 'all-branches'), olderThan, keepLast: keepLast.value ?? null };
+  if (Number.isNaN(olderThan))
+    return err(failure('usage', { message: `--older-than takes an age such as 30d, 12h or 90m, not "${age ?? ''}"` }));
+  const scope = {
+    workspace: isSet(invocation, 'workspace'),
+    allBranches: isSet(invocation, 'all-branches'),
+    olderThan,
+    keepLast: keepLast.value ?? null,
+  };
   if (scope.workspace || scope.allBranches || scope.olderThan !== null || scope.keepLast !== null) return ok(scope);
-  return err(failure('usage', { message: '`dagrun gc` needs a scope that says what stays', hint: '--workspace, --all-branches, --older-than 30d or --keep-last 5; add --dry to see first' }));
+  return err(
+    failure('usage', {
+      message: '`dagrun gc` needs a scope that says what stays',
+      hint: '--workspace, --all-branches, --older-than 30d or --keep-last 5; add --dry to see first',
+    }),
+  );
 }
 
 const units: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400, w: 604_800 };

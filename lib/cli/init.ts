@@ -10,7 +10,8 @@ import type { Command, Invocation } from './command.ts';
 export const command: Command = {
   name: 'init',
   args: '',
-  summary: 'Writes a small commented pipeline that runs as it stands, and the entries that .gitignore needs. Overwrites nothing.',
+  summary:
+    'Writes a small commented pipeline that runs as it stands, and the entries that .gitignore needs. Overwrites nothing.',
   examples: ['dagrun init', 'dagrun -C new-project init'],
   arity: [0, 0],
   options: {},
@@ -52,7 +53,15 @@ async function run(invocation: Invocation): Promise<Result<ExitCode, CommandFail
   if (!existsSync(cwd)) return err(failure('usage', { message: `there is no folder ${cwd}`, hint: 'make it first' }));
   const present = Object.keys(files).filter((name) => existsSync(`${cwd}/${name}`));
   if (present.length > 0) {
-    return err(failure('usage', ...present.map((name) => ({ message: `${name} is there already, and is not overwritten`, hint: 'run `dagrun init` in an empty folder, or write the pipeline by hand' }))));
+    return err(
+      failure(
+        'usage',
+        ...present.map((name) => ({
+          message: `${name} is there already, and is not overwritten`,
+          hint: 'run `dagrun init` in an empty folder, or write the pipeline by hand',
+        })),
+      ),
+    );
   }
   try {
     for (const [name, text] of Object.entries(files)) {
@@ -65,7 +74,9 @@ async function run(invocation: Invocation): Promise<Result<ExitCode, CommandFail
   } catch (error) {
     return err(failure('storage', { message: `cannot write the starter pipeline: ${messageOf(error)}` }));
   }
-  invocation.io.stdout.write('next: `dagrun repro` runs it, `dagrun status` says what is stale, `dagrun dag` draws it\n');
+  invocation.io.stdout.write(
+    'next: `dagrun repro` runs it, `dagrun status` says what is stale, `dagrun dag` draws it\n',
+  );
   return Promise.resolve(ok(exitCodes.done));
 }
 

@@ -14,8 +14,13 @@ import { isSet, open, plan, textOf } from './session.ts';
 export const command: Command = {
   name: 'logs',
   args: '<stage>',
-  summary: 'Shows the log of the last execution of a stage, with how it ended, how long it took, and how much memory it had.',
-  examples: ['dagrun logs train@model1', 'dagrun logs train@model1 --list', 'dagrun logs train@model1 --run 20260102T030405-abc'],
+  summary:
+    'Shows the log of the last execution of a stage, with how it ended, how long it took, and how much memory it had.',
+  examples: [
+    'dagrun logs train@model1',
+    'dagrun logs train@model1 --list',
+    'dagrun logs train@model1 --run 20260102T030405-abc',
+  ],
   arity: [1, 1],
   options: {
     run: { type: 'string', value: 'ID', help: 'another execution than the last (see --list)' },
@@ -36,11 +41,22 @@ async function run(invocation: Invocation): Promise<Result<ExitCode, CommandFail
   const records = names.flatMap((name) => store.executions(name)).sort((a, b) => (a.startedAt < b.startedAt ? 1 : -1));
   if (records.length === 0) {
     if (!selected.ok) return selected;
-    return err(failure('usage', { message: `stage "${target}" has not been executed here`, hint: `\`dagrun repro ${target}\` executes it` }));
+    return err(
+      failure('usage', {
+        message: `stage "${target}" has not been executed here`,
+        hint: `\`dagrun repro ${target}\` executes it`,
+      }),
+    );
   }
   const id = textOf(invocation, 'run');
   const record = id === undefined ? records[0] : records.find((candidate) => candidate.runId === id);
-  if (record === undefined) return err(failure('usage', { message: `stage "${target}" has no execution "${id ?? ''}"`, hint: `\`dagrun logs ${target} --list\` lists them` }));
+  if (record === undefined)
+    return err(
+      failure('usage', {
+        message: `stage "${target}" has no execution "${id ?? ''}"`,
+        hint: `\`dagrun logs ${target} --list\` lists them`,
+      }),
+    );
   const { stdout } = invocation.io;
   const all = isSet(invocation, 'list');
   if (isSet(invocation, 'json')) stdout.write(`${JSON.stringify(all ? { executions: records } : record)}\n`);

@@ -13,7 +13,9 @@ import type { CliIo, Command, Invocation } from './command.ts';
 
 declare const __DAGRUN_VERSION__: string;
 
-const commands: Readonly<Record<string, { readonly summary: string; readonly load: () => Promise<{ readonly command: Command }> }>> = {
+const commands: Readonly<
+  Record<string, { readonly summary: string; readonly load: () => Promise<{ readonly command: Command }> }>
+> = {
   init: { summary: 'write a commented starter pipeline', load: () => import('./init.ts') },
   repro: { summary: 'bring stages up to date: skip, restore or execute each', load: () => import('./repro.ts') },
   status: { summary: 'what is stale, and why', load: () => import('./status.ts') },
@@ -42,7 +44,12 @@ async function dispatch(argv: readonly string[], io: CliIo): Promise<Result<Exit
   const entry = Object.hasOwn(commands, name) ? commands[name] : undefined;
   if (entry === undefined) {
     const near = suggest(name, Object.keys(commands));
-    return err(failure('usage', { message: `there is no command "${name}"`, hint: near === undefined ? '`dagrun --help` lists the commands' : `did you mean \`dagrun ${near}\`?` }));
+    return err(
+      failure('usage', {
+        message: `there is no command "${name}"`,
+        hint: near === undefined ? '`dagrun --help` lists the commands' : `did you mean \`dagrun ${near}\`?`,
+      }),
+    );
   }
   const { command } = await entry.load();
   const invocation = readInvocation(command, rest, io);
@@ -71,24 +78,53 @@ function showOverview(args: readonly string[], io: CliIo): Result<ExitCode, Comm
   }
   const width = Math.max(...Object.keys(commands).map((name) => name.length));
   const lines = Object.entries(commands).map(([name, { summary }]) => `  ${name.padEnd(width)}  ${summary}`);
-  const text = ['dagrun: run a pipeline, never the same work twice', '', 'Usage: dagrun <command> [options]', '', 'Commands:', ...lines, '', '`dagrun <command> --help` tells more; `dagrun --version` shows the version.', ''].join('\n');
+  const text = [
+    'dagrun: run a pipeline, never the same work twice',
+    '',
+    'Usage: dagrun <command> [options]',
+    '',
+    'Commands:',
+    ...lines,
+    '',
+    '`dagrun <command> --help` tells more; `dagrun --version` shows the version.',
+    '',
+  ].join('\n');
   const asked = args.length === 0 || args.includes('--help') || args.includes('-h');
-  if (!asked) return err(failure('usage', { message: `there is no option "${args[0]!}" without a command`, hint: '`dagrun --help` lists the commands' }));
+  if (!asked)
+    return err(
+      failure('usage', {
+        message: `there is no option "${args[0]!}" without a command`,
+        hint: '`dagrun --help` lists the commands',
+      }),
+    );
   io.stdout.write(text);
   return ok(exitCodes.done);
 }
 
-function readInvocation(command: Command, args: readonly string[], io: CliIo): Result<Invocation | 'help', CommandFailure> {
+function readInvocation(
+  command: Command,
+  args: readonly string[],
+  io: CliIo,
+): Result<Invocation | 'help', CommandFailure> {
   const options = { ...command.options, ...globalOptions };
-  const usage = (message: string, hint = `\`dagrun ${command.name} --help\` lists the options`): Result<never, CommandFailure> => err(failure('usage', { message, hint }));
+  const usage = (
+    message: string,
+    hint = `\`dagrun ${command.name} --help\` lists the options`,
+  ): Result<never, CommandFailure> => err(failure('usage', { message, hint }));
   let parsed;
   try {
     parsed = parseArgs({ args: [...args], options: toParseArgs(options), allowPositionals: true, strict: true });
   } catch (error) {
     const unknown = /Unknown option '(--?[^']+)'/.exec(messageOf(error))?.[1];
     if (unknown === undefined) return usage(messageOf(error).split('. ')[0]!);
-    const near = suggest(unknown, Object.keys(options).map((name) => `--${name}`));
-    return usage(`there is no option "${unknown}" of \`dagrun ${command.name}\``, near === undefined ? undefined : `did you mean "${near}"?`);
+    const near = suggest(
+      unknown,
+      Object.keys(options).map((name) => `--${name}`),
+    );
+    return usage(
+      `there is no option "${unknown}" of \`dagrun ${command.name}\``,
+      near === undefined ? undefined : `did you mean "${near}"?`,
+    );
   }
   const { values, positionals } = parsed;
   if (values['help'] === true) return ok('help');

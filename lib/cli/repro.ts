@@ -21,13 +21,18 @@ import { exclusively, isSet, numberOf, open, plan } from './session.ts';
 export const command: Command = {
   name: 'repro',
   args: '[targets…]',
-  summary: 'Brings stages up to date: what is unchanged is skipped, what is known is restored, the rest is executed.\nA target is a stage, a group, a glob over stage names (train@*) or the path of an out; without one, everything.',
+  summary:
+    'Brings stages up to date: what is unchanged is skipped, what is known is restored, the rest is executed.\nA target is a stage, a group, a glob over stage names (train@*) or the path of an out; without one, everything.',
   examples: ['dagrun repro', "dagrun repro 'train@*' -j 4", 'dagrun repro report --dry'],
   arity: [0, Infinity],
   options: {
     jobs: { type: 'string', short: 'j', value: 'N', help: 'job slots (default: processors)' },
     force: { type: 'boolean', short: 'f', help: 'execute even what is unchanged or known' },
-    'single-item': { type: 'boolean', short: 's', help: 'only the targets, in the order given, without what they need' },
+    'single-item': {
+      type: 'boolean',
+      short: 's',
+      help: 'only the targets, in the order given, without what they need',
+    },
     downstream: { type: 'boolean', help: 'the targets and all that need them' },
     'force-downstream': { type: 'boolean', help: 'execute all descendants of a stage that executed' },
     'keep-going': { type: 'boolean', short: 'k', help: 'after a failure run what does not depend on it' },
@@ -59,13 +64,25 @@ async function run(invocation: Invocation): Promise<Result<ExitCode, CommandFail
 }
 
 /** Opens the project and selects the stages that the command line names. */
-async function prepare(invocation: Invocation, jobs: number | undefined, reporter: Reporter): Promise<Result<{ project: Project; selected: Plan; options: ReproduceOptions }, CommandFailure>> {
+async function prepare(
+  invocation: Invocation,
+  jobs: number | undefined,
+  reporter: Reporter,
+): Promise<Result<{ project: Project; selected: Plan; options: ReproduceOptions }, CommandFailure>> {
   const project = await open(invocation, (message, hint) => reporter.report({ kind: 'warning', message, hint }));
   if (!project.ok) return project;
-  const reach = isSet(invocation, 'single-item') ? 'single' : isSet(invocation, 'downstream') ? 'downstream' : 'upstream';
+  const reach = isSet(invocation, 'single-item')
+    ? 'single'
+    : isSet(invocation, 'downstream')
+      ? 'downstream'
+      : 'upstream';
   const selected = plan(project.value, invocation.args, reach);
   if (!selected.ok) return selected;
-  return ok({ project: project.value, selected: selected.value, options: readOptions(invocation, project.value, jobs) });
+  return ok({
+    project: project.value,
+    selected: selected.value,
+    options: readOptions(invocation, project.value, jobs),
+  });
 }
 
 function findClash(invocation: Invocation): CommandFailure | undefined {
@@ -76,8 +93,11 @@ function findClash(invocation: Invocation): CommandFailure | undefined {
     ['dry', 'wait'],
   ] as const;
   const clash = pairs.find(([a, b]) => isSet(invocation, a) && isSet(invocation, b));
-  if (clash !== undefined) return failure('usage', { message: `--${clash[0]} and --${clash[1]} cannot be used together` });
-  const aimless = (['single-item', 'downstream'] as const).find((flag) => isSet(invocation, flag) && invocation.args.length === 0);
+  if (clash !== undefined)
+    return failure('usage', { message: `--${clash[0]} and --${clash[1]} cannot be used together` });
+  const aimless = (['single-item', 'downstream'] as const).find(
+    (flag) => isSet(invocation, flag) && invocation.args.length === 0,
+  );
   return aimless === undefined ? undefined : failure('usage', { message: `--${aimless} needs a target` });
 }
 
@@ -109,7 +129,11 @@ function readOptions(invocation: Invocation, project: Project, jobs: number | un
   };
 }
 
-async function rehearse(invocation: Invocation, jobs: number | undefined, reporter: Reporter): Promise<Result<ExitCode, CommandFailure>> {
+async function rehearse(
+  invocation: Invocation,
+  jobs: number | undefined,
+  reporter: Reporter,
+): Promise<Result<ExitCode, CommandFailure>> {
   const startedAt = performance.now();
   const prepared = await prepare(invocation, jobs, reporter);
   if (!prepared.ok) return prepared;
@@ -120,7 +144,12 @@ async function rehearse(invocation: Invocation, jobs: number | undefined, report
     const action = decision.kind;
     const counted = countedAs[action];
     if (counted !== undefined) counts[counted]++;
-    reporter.report({ kind: 'stage-planned', stage: name, action, reasons: decision.kind === 'skip' ? [] : decision.reasons });
+    reporter.report({
+      kind: 'stage-planned',
+      stage: name,
+      action,
+      reasons: decision.kind === 'skip' ? [] : decision.reasons,
+    });
     if (decision.kind === 'restore') counts.saved += decision.from.entry?.seconds ?? 0;
   }
   reporter.report({ kind: 'summary', ...counts, seconds: (performance.now() - startedAt) / 1000, dry: true });
@@ -128,7 +157,9 @@ async function rehearse(invocation: Invocation, jobs: number | undefined, report
 }
 
 /** What depends on a stage that has yet to run may or may not be executed: it is counted as neither. */
-const countedAs: Readonly<Record<Assessment['decision']['kind'], 'executed' | 'restored' | 'skipped' | 'failed' | undefined>> = {
+const countedAs: Readonly<
+  Record<Assessment['decision']['kind'], 'executed' | 'restored' | 'skipped' | 'failed' | undefined>
+> = {
   execute: 'executed',
   restore: 'restored',
   skip: 'skipped',
@@ -137,7 +168,11 @@ const countedAs: Readonly<Record<Assessment['decision']['kind'], 'executed' | 'r
 };
 
 /** The workspace is taken before anything is read: what another runner is changing would be read half way. */
-async function perform(invocation: Invocation, jobs: number | undefined, reporter: Reporter): Promise<Result<ExitCode, CommandFailure>> {
+async function perform(
+  invocation: Invocation,
+  jobs: number | undefined,
+  reporter: Reporter,
+): Promise<Result<ExitCode, CommandFailure>> {
   return interruptible(async (signal) => {
     const onWait = (message: string): void => reporter.report({ kind: 'warning', message });
     return exclusively(invocation, { wait: isSet(invocation, 'wait'), signal, onWait }, async () => {
@@ -148,7 +183,12 @@ async function perform(invocation: Invocation, jobs: number | undefined, reporte
       if (!activity.ok) return err(failure('locked', activity.error));
       const executor = new LocalExecutor({});
       try {
-        const done = await reproduce(project, selected, options, { report: (event) => reporter.report(event), executor, signal, now: Date.now });
+        const done = await reproduce(project, selected, options, {
+          report: (event) => reporter.report(event),
+          executor,
+          signal,
+          now: Date.now,
+        });
         if (signal.aborted) reporter.report({ kind: 'interrupted', signal: String(signal.reason) });
         if (!done.ok) return done;
         reporter.report(done.value);

@@ -13,13 +13,21 @@ import { guardWorkspace } from '../workspace/guard.ts';
 import type { Invocation } from './command.ts';
 
 /** Opens the project of the invocation; warnings go to stderr. */
-export async function open(invocation: Invocation, onWarning?: (message: string, hint?: string) => void): Promise<Result<Project, CommandFailure>> {
+export async function open(
+  invocation: Invocation,
+  onWarning?: (message: string, hint?: string) => void,
+): Promise<Result<Project, CommandFailure>> {
   const { stderr, environment } = invocation.io;
-  const warn = (message: string, hint?: string): void => void stderr.write(`warning: ${message}${hint === undefined ? '' : `\n  hint: ${hint}`}\n`);
+  const warn = (message: string, hint?: string): void =>
+    void stderr.write(`warning: ${message}${hint === undefined ? '' : `\n  hint: ${hint}`}\n`);
   return openProject({ cwd: invocation.cwd, file: invocation.file, environment, onWarning: onWarning ?? warn });
 }
 
-export function plan(project: Project, targets: readonly string[], reach: Selection['reach'] = 'upstream'): Result<Plan, CommandFailure> {
+export function plan(
+  project: Project,
+  targets: readonly string[],
+  reach: Selection['reach'] = 'upstream',
+): Result<Plan, CommandFailure> {
   const selected = selectPlan(project.graph, { targets, reach });
   return selected.ok ? selected : err(failure('usage', ...selected.error));
 }
@@ -36,14 +44,21 @@ export interface ExclusiveOptions {
 }
 
 /** Runs the action with the workspace lock held. Nothing of the workspace is read before it is. */
-export async function exclusively(invocation: Invocation, options: ExclusiveOptions, action: () => Promise<Result<ExitCode, CommandFailure>>): Promise<Result<ExitCode, CommandFailure>> {
+export async function exclusively(
+  invocation: Invocation,
+  options: ExclusiveOptions,
+  action: () => Promise<Result<ExitCode, CommandFailure>>,
+): Promise<Result<ExitCode, CommandFailure>> {
   const located = locatePipeline(invocation.cwd, invocation.file);
   if (!located.ok) return located;
   const { stateDir } = located.value;
   try {
     makeStateFolder(stateDir);
   } catch (error) {
-    const hint = codeOf(error) === 'EROFS' || codeOf(error) === 'EACCES' ? 'dagrun needs to write to .dagrun in the workspace' : undefined;
+    const hint =
+      codeOf(error) === 'EROFS' || codeOf(error) === 'EACCES'
+        ? 'dagrun needs to write to .dagrun in the workspace'
+        : undefined;
     return err(failure('storage', { message: `cannot make ${stateDir}: ${messageOf(error)}`, hint }));
   }
   const guard = await guardWorkspace({
@@ -61,11 +76,18 @@ export async function exclusively(invocation: Invocation, options: ExclusiveOpti
 }
 
 /** For commands that change something and end quickly: they open the project with the workspace to themselves, and do not wait for it. */
-export async function changing(invocation: Invocation, action: (project: Project) => Promise<Result<ExitCode, CommandFailure>>): Promise<Result<ExitCode, CommandFailure>> {
-  return exclusively(invocation, { wait: false, signal: new AbortController().signal, onWait: () => undefined }, async () => {
-    const project = await open(invocation);
-    return project.ok ? action(project.value) : project;
-  });
+export async function changing(
+  invocation: Invocation,
+  action: (project: Project) => Promise<Result<ExitCode, CommandFailure>>,
+): Promise<Result<ExitCode, CommandFailure>> {
+  return exclusively(
+    invocation,
+    { wait: false, signal: new AbortController().signal, onWait: () => undefined },
+    async () => {
+      const project = await open(invocation);
+      return project.ok ? action(project.value) : project;
+    },
+  );
 }
 
 export function isSet(invocation: Invocation, flag: string): boolean {
@@ -78,7 +100,11 @@ export function textOf(invocation: Invocation, flag: string): string | undefined
 }
 
 /** A whole number of at least `least`; undefined where the flag is absent. */
-export function numberOf(invocation: Invocation, flag: string, least: number): Result<number | undefined, CommandFailure> {
+export function numberOf(
+  invocation: Invocation,
+  flag: string,
+  least: number,
+): Result<number | undefined, CommandFailure> {
   const text = textOf(invocation, flag);
   if (text === undefined) return ok(undefined);
   const value = Number(text);

@@ -14,7 +14,11 @@ export const command: Command = {
   name: 'status',
   args: '[targets…]',
   summary: 'What is stale and why, what would be restored and what executed. Changes nothing.',
-  examples: ['dagrun status', 'dagrun status train@model1 --verbose', 'dagrun status --check --quiet   # exit code 1 when anything is stale'],
+  examples: [
+    'dagrun status',
+    'dagrun status train@model1 --verbose',
+    'dagrun status --check --quiet   # exit code 1 when anything is stale',
+  ],
   arity: [0, Infinity],
   options: {
     check: { type: 'boolean', help: 'exit 1 when anything is not fresh' },
@@ -31,15 +35,24 @@ async function run(invocation: Invocation): Promise<Result<ExitCode, CommandFail
   if (!project.ok) return project;
   const selected = plan(project.value, invocation.args);
   if (!selected.ok) return selected;
-  const rules = { force: false, forceDownstream: false, noRunCache: false, allowMissing: isSet(invocation, 'allow-missing') };
+  const rules = {
+    force: false,
+    forceDownstream: false,
+    noRunCache: false,
+    allowMissing: isSet(invocation, 'allow-missing'),
+  };
   const assessments = await assess(project.value, selected.value, rules);
   project.value.saveState();
   const stages = assessments.map(({ name, state, reasons }) => ({ name, state, reasons }));
   const { stdout, environment } = invocation.io;
   if (isSet(invocation, 'json')) stdout.write(`${JSON.stringify({ stages })}\n`);
   else if (!isSet(invocation, 'quiet')) {
-    stdout.write(`${renderStatus({ stages }, { verbose: isSet(invocation, 'verbose'), colour: wantsColour(environment, stdout) })}\n`);
+    stdout.write(
+      `${renderStatus({ stages }, { verbose: isSet(invocation, 'verbose'), colour: wantsColour(environment, stdout) })}\n`,
+    );
   }
-  const settled = assessments.every(({ state, decision }) => state === 'fresh' || (state === 'frozen' && decision.kind === 'skip'));
+  const settled = assessments.every(
+    ({ state, decision }) => state === 'fresh' || (state === 'frozen' && decision.kind === 'skip'),
+  );
   return ok(isSet(invocation, 'check') && !settled ? exitCodes.failed : exitCodes.done);
 }

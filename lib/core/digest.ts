@@ -34,14 +34,14 @@ export function isDigest(text: unknown): text is Digest {
 }
 
 export function digestBytes(bytes: Uint8Array): Digest {
-  const { h64Raw } = loaded();
-  return toHex(h64Raw(bytes, seedA), h64Raw(bytes, seedB));
+  const xxh = loaded();
+  return toHex(xxh.h64Raw(bytes, seedA), xxh.h64Raw(bytes, seedB));
 }
 
 /** The digest of a text's UTF-8 bytes. */
 export function digestText(text: string): Digest {
-  const { h64 } = loaded();
-  return toHex(h64(text, seedA), h64(text, seedB));
+  const xxh = loaded();
+  return toHex(xxh.h64(text, seedA), xxh.h64(text, seedB));
 }
 
 /** A digest fed piece by piece. */
@@ -50,9 +50,9 @@ export class DigestStream {
   readonly #b: XXHash<bigint>;
 
   constructor() {
-    const { create64 } = loaded();
-    this.#a = create64(seedA);
-    this.#b = create64(seedB);
+    const xxh = loaded();
+    this.#a = xxh.create64(seedA);
+    this.#b = xxh.create64(seedB);
   }
 
   update(bytes: Uint8Array): this {

@@ -13,7 +13,7 @@ export function uniqueName(): string {
 
 /** Writes all bytes, whatever the kernel takes at a time. */
 function writeAll(descriptor: number, bytes: Uint8Array): void {
-  for (let done = 0; done < bytes.length; ) done += writeSync(descriptor, bytes, done);
+  for (let done = 0; done < bytes.length;) done += writeSync(descriptor, bytes, done);
 }
 
 export interface WriteOptions {
@@ -64,4 +64,3 @@ export function readTextIfExists(path: string): string | undefined {
     throw error;
   }
 }
-

@@ -15,7 +15,13 @@ import { err, ok } from './result.ts';
 import type { Result } from './result.ts';
 
 export type ManifestEntry =
-  | { readonly kind: 'file'; readonly path: RepoPath; readonly digest: Digest; readonly size: number; readonly executable: boolean }
+  | {
+      readonly kind: 'file';
+      readonly path: RepoPath;
+      readonly digest: Digest;
+      readonly size: number;
+      readonly executable: boolean;
+    }
   | { readonly kind: 'link'; readonly path: RepoPath; readonly target: string; readonly digest: Digest | null }
   | { readonly kind: 'folder'; readonly path: RepoPath };
 
@@ -54,7 +60,8 @@ export function parseManifest(text: string): Result<Manifest, string> {
   for (const [index, line] of lines.split('\n').entries()) {
     const entry = parseEntry(line);
     if (entry === undefined) return err(`line ${index + 2} is malformed`);
-    if (previous !== undefined && compareText(previous, entry.path) >= 0) return err(`line ${index + 2} is out of order`);
+    if (previous !== undefined && compareText(previous, entry.path) >= 0)
+      return err(`line ${index + 2} is out of order`);
     for (let slash = entry.path.indexOf('/'); slash >= 0; slash = entry.path.indexOf('/', slash + 1)) {
       if (leaves.has(entry.path.slice(0, slash))) return err(`line ${index + 2} lies below a file or a link`);
     }
@@ -65,7 +72,8 @@ export function parseManifest(text: string): Result<Manifest, string> {
   return ok(entries);
 }
 
-const entryPattern = /^(?:([fx]) ([0-9a-f]{32}) (0|[1-9]\d{0,15})|(l) ([0-9a-f]{32}|-) ("(?:[^"\\]|\\.)*")|(d)) ("(?:[^"\\]|\\.)*")$/;
+const entryPattern =
+  /^(?:([fx]) ([0-9a-f]{32}) (0|[1-9]\d{0,15})|(l) ([0-9a-f]{32}|-) ("(?:[^"\\]|\\.)*")|(d)) ("(?:[^"\\]|\\.)*")$/;
 
 function parseEntry(line: string): ManifestEntry | undefined {
   const match = entryPattern.exec(line);
@@ -74,7 +82,9 @@ function parseEntry(line: string): ManifestEntry | undefined {
   if (path === undefined || !isRepoPath(path)) return undefined;
   if (match[1] !== undefined) {
     const size = Number(match[3]);
-    return isDigest(match[2]) ? { kind: 'file', path, digest: match[2], size, executable: match[1] === 'x' } : undefined;
+    return isDigest(match[2])
+      ? { kind: 'file', path, digest: match[2], size, executable: match[1] === 'x' }
+      : undefined;
   }
   if (match[4] === undefined) return { kind: 'folder', path };
   const target = parseString(match[6]!);

@@ -23,7 +23,8 @@ export type PlacedPath =
 export function placePath(raw: string, wdir: RepoPath): Result<PlacedPath, string> {
   if (raw === '') return err('a path cannot be empty');
   if (raw.includes('\0')) return err('a path cannot contain a NUL byte');
-  if (/^[A-Za-z]:[\\/]/.test(raw)) return err('a Windows drive path cannot be used; write it relative to the pipeline file');
+  if (/^[A-Za-z]:[\\/]/.test(raw))
+    return err('a Windows drive path cannot be used; write it relative to the pipeline file');
   const slashed = raw.replaceAll('\\', '/');
   if (slashed.startsWith('/')) return ok({ kind: 'outside', path: stripSlash(posix.normalize(slashed)) });
   const joined = stripSlash(posix.normalize(posix.join(wdir === '' ? '.' : wdir, slashed)));

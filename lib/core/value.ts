@@ -13,19 +13,9 @@ export interface ValueObject {
 export type ValueText = string;
 
 export function encodeValue(value: Value): ValueText {
-  if (value === null) return 'null';
-  switch (typeof value) {
-    case 'boolean':
-      return value ? 'true' : 'false';
-    case 'bigint':
-      return value.toString();
-    case 'number':
-      return encodeFloat(value);
-    case 'string':
-      return JSON.stringify(value);
-    default:
-      return encodeContainer(value);
-  }
+  if (value === null || typeof value === 'boolean' || typeof value === 'bigint') return String(value);
+  if (typeof value === 'number') return encodeFloat(value);
+  return typeof value === 'string' ? JSON.stringify(value) : encodeContainer(value);
 }
 
 function encodeContainer(value: readonly Value[] | ValueObject): ValueText {
@@ -73,7 +63,9 @@ export function toPlain(value: Value): unknown {
  * at each level the longest name that fits wins. Returns undefined where there is no such key.
  */
 export function lookUp(value: Value, key: string): Value | undefined {
-  return descend(value, key.replace(/\[(\d+)\]/g, '.$1').split('.')) ?? (isObject(value) && Object.hasOwn(value, key) ? value[key] : undefined);
+  const found = descend(value, key.replace(/\[(\d+)\]/g, '.$1').split('.'));
+  if (found !== undefined) return found;
+  return isObject(value) && Object.hasOwn(value, key) ? value[key] : undefined;
 }
 
 function descend(value: Value, names: readonly string[]): Value | undefined {

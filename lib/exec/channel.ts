@@ -21,9 +21,11 @@ export interface Channel {
   readonly prefix: string;
   /** True once nobody holds the writing end any more and every byte was delivered. */
   readonly ended: boolean;
-  /** Starts delivering; the bytes handed out may be overwritten as soon as `onBytes` returns. Resolves when `ended`. */
-  receive(child: ChildProcess, onBytes: (bytes: Buffer) => void): Promise<void>;
-  /** Frees everything, whether or not it has ended. */
+  /** To be called right after the spawn, before anything else can happen. */
+  attach(child: ChildProcess): void;
+  /** Starts delivering; the bytes handed out may be overwritten as soon as `onBytes` returns. Resolves when `ended`, or closed. */
+  receive(onBytes: (bytes: Buffer) => void): Promise<void>;
+  /** To be called once. Frees everything, whether or not it has ended. */
   close(): void;
 }
 
@@ -94,7 +96,8 @@ class FifoChannel implements Channel {
   readonly #buffer: Buffer;
   readonly #release: (state: { readonly ended: boolean }) => void;
   #socket: Socket | undefined;
-  #open = true;
+  #isAttached = false;
+  #isClosed = false;
 
   constructor(path: string, buffer: Buffer, release: (state: { readonly ended: boolean }) => void) {
     this.#buffer = buffer;
@@ -109,7 +112,14 @@ class FifoChannel implements Channel {
     }
   }
 
-  receive(_child: ChildProcess, onBytes: (bytes: Buffer) => void): Promise<void> {
+  /** The child has its own copy of the writing end; with ours open there would never be an end. */
+  attach(): void {
+    closeSync(this.stdio);
+    this.#isAttached = true;
+  }
+
+  receive(onBytes: (bytes: Buffer) => void): Promise<void> {
+    if (this.#isClosed) return Promise.resolve();
     const callback = (count: number, buffer: Uint8Array): boolean => {
       onBytes((buffer as Buffer).subarray(0, count));
       return true;
@@ -118,8 +128,6 @@ class FifoChannel implements Channel {
     const options = { fd: this.#reader, readable: true, writable: false, onread: { buffer: this.#buffer, callback } };
     const socket = new Socket(options);
     this.#socket = socket;
-    // The child has its own copy of the writing end; with ours open there would never be an end.
-    closeSync(this.stdio);
     return new Promise((resolve) => {
       socket.on('error', () => undefined);
       socket.on('end', () => (this.ended = true));
@@ -128,13 +136,12 @@ class FifoChannel implements Channel {
   }
 
   close(): void {
-    if (!this.#open) return;
-    this.#open = false;
-    if (this.#socket === undefined) {
-      closeSync(this.stdio);
-      closeSync(this.#reader);
-    } else this.#socket.destroy();
-    this.#release({ ended: this.ended || this.#socket === undefined });
+    this.#isClosed = true;
+    if (!this.#isAttached) closeSync(this.stdio);
+    if (this.#socket === undefined) closeSync(this.#reader);
+    else this.#socket.destroy();
+    // Nobody but a child could hold it.
+    this.#release({ ended: this.ended || !this.#isAttached });
   }
 }
 
@@ -143,16 +150,30 @@ class SocketChannel implements Channel {
   readonly prefix = process.platform === 'win32' ? '' : 'exec 2>&1; ';
   ended = false;
   #streams: readonly Readable[] = [];
+  #onBytes: ((bytes: Buffer) => void) | undefined;
+  readonly #early: Buffer[] = [];
+  #closed: Promise<unknown> = Promise.resolve();
 
-  async receive(child: ChildProcess, onBytes: (bytes: Buffer) => void): Promise<void> {
+  /** Output that nobody has asked for yet must not be thrown away, which is what Node.js does with it when the child exits. */
+  attach(child: ChildProcess): void {
     this.#streams = [child.stdout, child.stderr].filter((stream) => stream !== null);
-    await Promise.all(
+    this.#closed = Promise.all(
       this.#streams.map((stream) => {
-        stream.on('data', onBytes);
         stream.on('error', () => undefined);
+        stream.on('data', (bytes: Buffer) =>
+          this.#onBytes === undefined ? this.#early.push(bytes) : this.#onBytes(bytes),
+        );
+        stream.pause();
         return new Promise((resolve) => stream.once('close', resolve));
       }),
     );
+  }
+
+  async receive(onBytes: (bytes: Buffer) => void): Promise<void> {
+    this.#onBytes = onBytes;
+    for (const bytes of this.#early.splice(0)) onBytes(bytes);
+    for (const stream of this.#streams) stream.resume();
+    await this.#closed;
     this.ended = this.#streams.every((stream) => stream.readableEnded);
   }
 

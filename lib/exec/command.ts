@@ -140,6 +140,7 @@ async function spawn(channel: Channel, request: CommandRequest, script: Script):
     script.path === undefined
       ? execa(script.text, { ...options, shell: windows ? true : shell })
       : execa(shell, [script.path], options);
+  if (subprocess.pid !== undefined) channel.attach(subprocess);
   return { child: subprocess, failure: subprocess.then((result) => result.cause ?? result.shortMessage) };
 }
 
@@ -159,7 +160,7 @@ async function follow(running: Running): Promise<CommandEnd> {
       resolve(signal === null ? { kind: 'exited', code: code ?? 1 } : { kind: 'signalled', signal });
     });
   });
-  const received = request.log.ready.then(() => channel.receive(child, (bytes) => request.log.write(bytes)));
+  const received = request.log.ready.then(() => channel.receive((bytes) => request.log.write(bytes)));
   const stop = whenAborted(request.stop);
   try {
     const end = await Promise.race([exited, stop.promise]);

@@ -11,7 +11,7 @@ export class Scratch {
 
   /** Makes the folder where it is not there yet. Throws where the system's temporary folder cannot be written. */
   get folder(): string {
-    this.#folder ??= mkdtempSync(join(tmpdir(), 'dagrun-'));
+    this.#folder ??= mkdtempSync(join(tmpdir(), 'dagrun-exec-'));
     return this.#folder;
   }
 

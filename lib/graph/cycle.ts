@@ -74,7 +74,7 @@ function shortestCycle(edges: readonly (readonly number[])[], members: readonly 
 
 function trace(cameFrom: ReadonlyMap<number, number>, start: number, end: number): number[] {
   const cycle = [end];
-  for (let node = end; node !== start; ) {
+  for (let node = end; node !== start;) {
     node = cameFrom.get(node)!;
     cycle.unshift(node);
   }

@@ -83,14 +83,24 @@ function groupIndices(stages: readonly Stage[]): Map<string, number[]> {
   return groups;
 }
 
-function needsOf(stage: Stage, stages: readonly Stage[], trie: OutTrie, groups: ReadonlyMap<string, readonly number[]>): Need[] {
+function needsOf(
+  stage: Stage,
+  stages: readonly Stage[],
+  trie: OutTrie,
+  groups: ReadonlyMap<string, readonly number[]>,
+): Need[] {
   const needs: Need[] = [];
   const add = (path: string, at: Place, producers: Iterable<number>): void => {
     for (const producer of producers) needs.push({ producer, path, at });
   };
   for (const dep of stage.deps) {
     if (dep.kind === 'path') add(dep.path, dep.at, trie.touching(dep.path));
-    else add(dep.path, dep.at, trie.where((out) => mayMatch(dep.path, out)));
+    else
+      add(
+        dep.path,
+        dep.at,
+        trie.where((out) => mayMatch(dep.path, out)),
+      );
   }
   for (const param of stage.params) add(param.file, param.at, trie.touching(param.file));
   for (const code of stage.code) add(code.path, code.at, trie.touching(code.path));
@@ -98,7 +108,12 @@ function needsOf(stage: Stage, stages: readonly Stage[], trie: OutTrie, groups: 
   return needs;
 }
 
-function describeCycle(cycle: readonly number[], stages: readonly Stage[], needs: readonly (readonly Need[])[], position: (at: Place) => Position): Fault {
+function describeCycle(
+  cycle: readonly number[],
+  stages: readonly Stage[],
+  needs: readonly (readonly Need[])[],
+  position: (at: Place) => Position,
+): Fault {
   const hops = cycle.map((consumer, step) => {
     const producer = cycle[(step + 1) % cycle.length]!;
     const need = needs[consumer]!.find((candidate) => candidate.producer === producer)!;
@@ -113,7 +128,11 @@ function describeCycle(cycle: readonly number[], stages: readonly Stage[], needs
     };
   }
   const chain = hops.map((hop) => `"${hop.consumer}" needs "${hop.need.path}" of "${hop.producer}"`).join(', ');
-  return { at: position(first.need.at), message: `the stages form a cycle: ${chain}`, hint: 'remove one of these deps' };
+  return {
+    at: position(first.need.at),
+    message: `the stages form a cycle: ${chain}`,
+    hint: 'remove one of these deps',
+  };
 }
 
 function uniqueSorted(indices: readonly number[]): number[] {

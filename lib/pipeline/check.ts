@@ -2,7 +2,7 @@
 
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import type { ErrorObject, ValidateFunction } from 'ajv/dist/2020.js';
-import { suggest } from '../core/suggest.ts';
+import { didYouMean } from './hint.ts';
 import { pipelineSchema } from './schema.ts';
 import { jsonOf } from './yaml.ts';
 import type { Entry, Node, Problem, Span } from './yaml.ts';
@@ -77,8 +77,7 @@ function wrongName(found: Located, name: string, part: Part): Problem {
 }
 
 function unknownKey(found: Located, key: string, where: string, known: readonly string[]): Problem {
-  const near = suggest(key, known);
-  const hint = near === undefined ? otherHint(found, key, known) : `did you mean "${near}"?`;
+  const hint = didYouMean(key, known) ?? otherHint(found, key, known);
   return { at: keySpan(found.node, key), message: `${where}unknown key "${key}"`, hint };
 }
 

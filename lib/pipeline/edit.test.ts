@@ -48,7 +48,11 @@ describe('setFrozen', () => {
   });
 
   it.each([
-    ['stages:\n  a:\n    cmd: x\n    frozen: true # because\n', false, 'stages:\n  a:\n    cmd: x\n    frozen: false # because\n'],
+    [
+      'stages:\n  a:\n    cmd: x\n    frozen: true # because\n',
+      false,
+      'stages:\n  a:\n    cmd: x\n    frozen: false # because\n',
+    ],
     ['stages:\n  a:\n    cmd: x\n    frozen: false\n', true, 'stages:\n  a:\n    cmd: x\n    frozen: true\n'],
     ['stages:\n  a:\n    cmd: x\n    frozen: true', false, 'stages:\n  a:\n    cmd: x\n'],
     ['stages: {a: {cmd: x, frozen: true}}', false, 'stages: {a: {cmd: x}}'],
@@ -56,7 +60,11 @@ describe('setFrozen', () => {
     ['stages: {a: {}}', true, 'stages: {a: {frozen: true}}'],
     ['stages:\n  a: &x # anchor\n    cmd: x\n', true, 'stages:\n  a: &x # anchor\n    frozen: true\n    cmd: x\n'],
     ['stages:\n  ? a\n  : cmd: x\n', true, 'stages:\n  ? a\n  : frozen: true\n    cmd: x\n'],
-    ['x-d: &d {frozen: true}\nstages:\n  a:\n    <<: *d\n    cmd: x\n', false, 'x-d: &d {frozen: true}\nstages:\n  a:\n    frozen: false\n    <<: *d\n    cmd: x\n'],
+    [
+      'x-d: &d {frozen: true}\nstages:\n  a:\n    <<: *d\n    cmd: x\n',
+      false,
+      'x-d: &d {frozen: true}\nstages:\n  a:\n    frozen: false\n    <<: *d\n    cmd: x\n',
+    ],
   ])('%j, frozen: %p', (text, frozen, expected) => {
     expect(edited(text, 'a', frozen)).toBe(expected);
     expect(edited(expected, 'a', frozen)).toBe(expected);

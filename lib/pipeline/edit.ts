@@ -9,7 +9,7 @@ import type { Result } from '../core/result.ts';
 import { encodeValue, isObject } from '../core/value.ts';
 import type { Value } from '../core/value.ts';
 import { lineTable } from './faults.ts';
-import { didYouMean } from './vars.ts';
+import { didYouMean } from './hint.ts';
 import { readYaml, valueOf } from './yaml.ts';
 import type { Entry, MapNode, Node, Span } from './yaml.ts';
 
@@ -111,7 +111,7 @@ function* insertions(text: string, { owner, body }: Target, frozen: boolean): Ge
     return;
   }
   const lineBreak = text.includes('\r\n') ? '\r\n' : '\n';
-  const indent = /[ ]*$/.exec(text.slice(text.lastIndexOf('\n', body.start - 1) + 1, body.start))![0];
+  const indent = ' '.repeat(body.start - (text.lastIndexOf('\n', body.start - 1) + 1));
   const newline = text.indexOf('\n', owner.at.end);
   // Right below the line of the key, so that a comment above the first field stays with that field.
   if (newline >= 0 && newline < body.start)

@@ -71,7 +71,7 @@ export class Expansion {
     if (values === undefined) return [];
     if (!isList(values) && !isObject(values)) {
       reader.fault(data, `foreach: expected a list or a map, got ${describeValue(values)}`, {
-        derived: data.kind !== 'scalar',
+        derived: true,
       });
       return [];
     }
@@ -88,12 +88,13 @@ export class Expansion {
       if (values === undefined) return [];
       if (!isList(values)) {
         reader.fault(entry.value, `matrix.${entry.key}: expected a list, got ${describeValue(values)}`, {
-          derived: entry.value.kind !== 'scalar',
+          derived: true,
         });
         return [];
       }
       dimensions.push([entry.key, values]);
     }
+    if (dimensions.length === 0) return [];
     const count = dimensions.reduce((product, [, values]) => product * values.length, 1);
     return this.#afford(count, data) ? combine(dimensions) : [];
   }

@@ -132,6 +132,6 @@ function place(reader: Reader, { raw, at, wdir }: WrittenPath, field: string): P
   }
   const placed = placePath(raw, wdir);
   if (placed.ok) return placed.value;
-  reader.fault(at, `${field}: ${placed.error}`);
+  reader.fault(at, `${field}: ${placed.error}`, { derived: raw === '' });
   return undefined;
 }

@@ -7,7 +7,7 @@ import { describeValue } from './reader.ts';
 import type { Reader } from './reader.ts';
 import { valueAt } from './fields.ts';
 import type { Fields } from './fields.ts';
-import { didYouMean } from './vars.ts';
+import { didYouMean } from './hint.ts';
 import type { Entry, Node } from './yaml.ts';
 
 /** What a number can hold exactly. */

@@ -269,6 +269,7 @@ export const pipelineSchema = {
           description: 'One stage for every combination: lists by name, used as `${item.name}`.',
           type: 'object',
           minProperties: 1,
+          'x-expected': 'lists by name',
           additionalProperties: {
             type: ['array', 'string'],
             pattern: templated,

@@ -4,9 +4,9 @@
 // fault when they are loaded. The values of a foreach or matrix item lie over all layers. Every layer that comes from a file is
 // noted as used when a variable of it is: only then does the pipeline depend on that file.
 
-import { suggest } from '../core/suggest.ts';
 import { isList, isObject } from '../core/value.ts';
 import type { Value, ValueObject } from '../core/value.ts';
+import { nearestName } from './hint.ts';
 
 export interface Layer {
   /** What a message calls it: `params.yaml`, `vars[1]`. */
@@ -77,7 +77,7 @@ export class Scope {
     while (known < path.length && this.find(path.slice(0, known + 1)) !== undefined) known++;
     const parent = path.slice(0, known);
     const name = path[known]!;
-    const near = nearest(name, this.#names(parent));
+    const near = nearestName(name, this.#names(parent));
     const hint = near === undefined ? undefined : `did you mean "${[...parent, near].join('.')}"?`;
     if (known === 0) return { message: `there is no variable "${name}"`, hint };
     return { message: `"${parent.join('.')}" has no "${name}"`, hint };
@@ -89,10 +89,6 @@ export class Scope {
     const value = this.find(parent);
     return isObject(value) ? Object.keys(value) : [];
   }
-}
-
-function nearest(name: string, names: readonly string[]): string | undefined {
-  return name.length > 100 ? undefined : suggest(name, names.slice(0, 1000));
 }
 
 function descend(value: Value, path: readonly string[]): Value | undefined {

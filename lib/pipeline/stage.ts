@@ -10,7 +10,7 @@ import { readOuts } from './outs.ts';
 import { Reader } from './reader.ts';
 import { readResources, readRetries, readTimeout } from './resources.ts';
 import { refuseParamFile } from './values.ts';
-import { didYouMean } from './vars.ts';
+import { didYouMean } from './hint.ts';
 import type { Node, Span } from './yaml.ts';
 
 export function readStage(draft: Draft, context: StageContext): Stage {

@@ -26,7 +26,9 @@ describe('parseTemplate', () => {
     ['${a ${b}', [null]],
     ['', []],
   ])('%j', (text, expected) => {
-    expect(parseTemplate(text).map((segment) => (typeof segment === 'string' ? segment : segment.path))).toEqual(expected);
+    expect(parseTemplate(text).map((segment) => (typeof segment === 'string' ? segment : segment.path))).toEqual(
+      expected,
+    );
   });
 
   it.each(['${', '${${', '${\n', '${a', '}${', '\\${'])('takes linear time: %j', (part) => {

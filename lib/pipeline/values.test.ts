@@ -42,7 +42,7 @@ describe('parseValues', () => {
     ['[]', '[]'],
     ['{}', '{}'],
     ['!!str 1', '"1"'],
-    ['!!float 1', '1.0'],
+    ['!!int 0x10', '16'],
   ])('31, 32. YAML 1.2: %s is %s', (text, expected) => {
     expect(encoded('params.yaml', `v: ${text}`)).toBe(`{"v":${expected}}`);
   });
@@ -122,7 +122,12 @@ describe('parseValues', () => {
 
 describe('hostile parameter files fail quickly', () => {
   const laughs = ['a0: &a0 [x, x, x, x, x, x, x, x, x, x]'];
-  for (let i = 1; i < 12; i++) laughs.push(`a${i}: &a${i} [${Array(10).fill(`*a${i - 1}`).join(', ')}]`);
+  for (let i = 1; i < 12; i++)
+    laughs.push(
+      `a${i}: &a${i} [${Array(10)
+        .fill(`*a${i - 1}`)
+        .join(', ')}]`,
+    );
   const chain = ['a0: &a0 [x]'];
   for (let i = 1; i < 300; i++) chain.push(`a${i}: &a${i} [*a${i - 1}]`);
   const merges = ['m0: &m0 {a: 1}'];

@@ -3,11 +3,11 @@
 
 import { placePath } from '../core/path.ts';
 import type { RepoPath } from '../core/path.ts';
-import { suggest } from '../core/suggest.ts';
 import { isObject } from '../core/value.ts';
 import type { ValueObject } from '../core/value.ts';
 import { describe } from './check.ts';
 import type { FaultList } from './faults.ts';
+import { didYouMean } from './hint.ts';
 import { clashes, Scope } from './scope.ts';
 import type { Layer } from './scope.ts';
 import { parseTemplate } from './template.ts';
@@ -220,11 +220,6 @@ class Loading {
     }
     this.scope = this.scope.withLayers([layer]);
   }
-}
-
-export function didYouMean(name: string, known: readonly string[]): string | undefined {
-  const near = name.length > 100 ? undefined : suggest(name, known.slice(0, 10_000));
-  return near === undefined ? undefined : `did you mean "${near}"?`;
 }
 
 /** The key at the end of a path, where the node is written out here; otherwise the node. */

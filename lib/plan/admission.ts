@@ -59,7 +59,8 @@ export class Admission {
 
   #take(waiting: Waiting): void {
     this.#running.set(waiting.stage, waiting.wanted);
-    for (const [name, amount] of Object.entries(waiting.wanted)) this.#used.set(name, (this.#used.get(name) ?? 0) + amount);
+    for (const [name, amount] of Object.entries(waiting.wanted))
+      this.#used.set(name, (this.#used.get(name) ?? 0) + amount);
   }
 
   #fits(wanted: Readonly<Record<string, number>>): boolean {

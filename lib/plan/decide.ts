@@ -64,7 +64,8 @@ export function decide(evidence: Evidence, rules: DecisionRules): Decision {
   }
   const reasons = staleness(evidence, inputs);
   if (reasons.length === 0) return { kind: 'skip', why: 'unchanged' };
-  if (rules.allowMissing && reasons.every((reason) => reason.kind === 'out-missing')) return { kind: 'skip', why: 'data-missing' };
+  if (rules.allowMissing && reasons.every((reason) => reason.kind === 'out-missing'))
+    return { kind: 'skip', why: 'data-missing' };
   const from = rules.noRunCache ? null : findResult(evidence, inputs.fingerprint);
   return from === null ? { kind: 'execute', reasons } : { kind: 'restore', from, reasons };
 }
@@ -95,7 +96,8 @@ function outProblems(evidence: Evidence): Reason[] {
     const seen = evidence.outs[index]!;
     const before = recorded.get(out.path);
     if (seen.kind === 'missing') reasons.push({ kind: 'out-missing', path: out.path });
-    else if (before === undefined ? moved : !sameContent(before, seen)) reasons.push({ kind: 'out-edited', path: out.path });
+    else if (before === undefined ? moved : !sameContent(before, seen))
+      reasons.push({ kind: 'out-edited', path: out.path });
   });
   return reasons;
 }
@@ -122,5 +124,5 @@ export function alignOuts(stage: Stage, recorded: readonly OutRecord[]): readonl
 
 /** True where what is on disk is exactly what a result would restore. */
 export function matchesDisk(outs: readonly OutRecord[], seen: readonly Observation[]): boolean {
-  return outs.every((out, index) => isPresent(seen[index]!) && sameContent(out.content, seen[index]!));
+  return outs.every((out, index) => isPresent(seen[index]!) && sameContent(out.content, seen[index]));
 }

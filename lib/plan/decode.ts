@@ -57,4 +57,3 @@ export function decodeOut(value: unknown): OutRecord | undefined {
 export function haveDistinctPaths(outs: readonly OutRecord[]): boolean {
   return new Set(outs.map((out) => out.path)).size === outs.length;
 }
-

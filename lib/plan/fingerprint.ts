@@ -46,7 +46,9 @@ export function fingerprintParts(stage: Stage, inputs: StageInputs): Fingerprint
     put('wdir', 'path', stage.wdir);
   }
   stage.cmd.forEach((cmd, index) => put('cmd', String(index), cmd));
-  stage.deps.forEach((dep, index) => put('dep', relocatable ? String(index) : dep.path, contentText(inputs.deps[index]!)));
+  stage.deps.forEach((dep, index) =>
+    put('dep', relocatable ? String(index) : dep.path, contentText(inputs.deps[index]!)),
+  );
   stage.params.forEach((param, index) => {
     const key = relocatable ? param.template : (param.key ?? '');
     put('param', `${param.file}:${key}`, inputs.params[index]!);
@@ -59,7 +61,11 @@ export function fingerprintParts(stage: Stage, inputs: StageInputs): Fingerprint
   return parts;
 }
 
-function putCode(stage: Stage, traces: readonly CodeTrace[], put: (kind: PartKind, key: string, value: string) => void): void {
+function putCode(
+  stage: Stage,
+  traces: readonly CodeTrace[],
+  put: (kind: PartKind, key: string, value: string) => void,
+): void {
   const versions = new Map<string, Set<string>>();
   stage.code.forEach((code, index) => {
     const trace = traces[index]!;
@@ -92,7 +98,8 @@ function canonicalText(parts: FingerprintParts): string {
   for (const kind of partKinds) {
     const keys = parts[kind];
     if (keys === undefined) continue;
-    for (const key of Object.keys(keys).sort(compareText)) text += `${kind} ${JSON.stringify(key)} ${JSON.stringify(keys[key])}\n`;
+    for (const key of Object.keys(keys).sort(compareText))
+      text += `${kind} ${JSON.stringify(key)} ${JSON.stringify(keys[key])}\n`;
   }
   return text;
 }

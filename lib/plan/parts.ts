@@ -14,7 +14,19 @@ import type { Branded } from '../core/result.ts';
  * - `runs`: key is the group, value the digest of its history
  * - `out`: key is the path (the position where relocatable), value is empty
  */
-export const partKinds = ['stage', 'cmd', 'wdir', 'dep', 'param', 'code', 'package', 'env', 'host', 'runs', 'out'] as const;
+export const partKinds = [
+  'stage',
+  'cmd',
+  'wdir',
+  'dep',
+  'param',
+  'code',
+  'package',
+  'env',
+  'host',
+  'runs',
+  'out',
+] as const;
 export type PartKind = (typeof partKinds)[number];
 
 /** By kind, then key. A kind without keys is absent. Objects have no prototype, so that any key is safe. */

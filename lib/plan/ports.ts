@@ -27,7 +27,9 @@ export interface WorkspaceReader {
   /** The matches of a glob pattern as one tree; no match is an empty tree. */
   observeGlob(pattern: string): MaybePromise<Observation>;
   /** The parsed parameter file; an error says why it cannot be read. */
-  params(file: string): MaybePromise<Result<Value, { readonly kind: 'missing' | 'malformed'; readonly message: string }>>;
+  params(
+    file: string,
+  ): MaybePromise<Result<Value, { readonly kind: 'missing' | 'malformed'; readonly message: string }>>;
   /** Follows the imports of a source file. */
   trace(entry: RepoPath): MaybePromise<Result<CodeTrace, string>>;
 }

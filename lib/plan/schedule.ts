@@ -17,7 +17,6 @@ export interface Blocked {
 }
 
 export class Schedule {
-  readonly #graph: Graph;
   readonly #policy: FailurePolicy;
   readonly #state = new Map<number, State>();
   readonly #waitingFor = new Map<number, number>();
@@ -30,13 +29,16 @@ export class Schedule {
 
   /** `ordered`: consider the stages of the plan strictly one after the other, whatever the graph says (single items). */
   constructor(graph: Graph, plan: Plan, options: { readonly policy: FailurePolicy; readonly ordered: boolean }) {
-    this.#graph = graph;
     this.#policy = options.policy;
     const planned = new Set(plan.order);
     plan.order.forEach((stage, rank) => {
       this.#rank.set(stage, rank);
       const previous = plan.order[rank - 1];
-      const needs = options.ordered ? (previous === undefined ? 0 : 1) : graph.up[stage]!.filter((other) => planned.has(other)).length;
+      const needs = options.ordered
+        ? previous === undefined
+          ? 0
+          : 1
+        : graph.up[stage]!.filter((other) => planned.has(other)).length;
       this.#waitingFor.set(stage, needs);
       this.#state.set(stage, needs === 0 ? 'ready' : 'waiting');
       if (needs === 0) this.#ready.push(stage);
@@ -71,7 +73,9 @@ export class Schedule {
   /** What was never considered, when nothing more will start: with the first failure that stopped the run. */
   unsettled(): readonly Blocked[] {
     const by = this.#failedBy;
-    const rest = [...this.#state].filter(([, state]) => state === 'waiting' || state === 'ready').map(([stage]) => stage);
+    const rest = [...this.#state]
+      .filter(([, state]) => state === 'waiting' || state === 'ready')
+      .map(([stage]) => stage);
     return by === undefined ? [] : rest.map((stage) => ({ stage, by }));
   }
 

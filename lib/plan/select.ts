@@ -52,7 +52,10 @@ function findTarget(graph: Graph, target: string): number[] {
 
 /** Over whole stage names; `*` also crosses `/`, which a name cannot hold anyway. */
 function globPattern(glob: string): RegExp {
-  const source = glob.replace(/[.+^${}()|[\]\\]/g, '\\$&').replaceAll('*', '.*').replaceAll('?', '.');
+  const source = glob
+    .replace(/[.+^${}()|[\]\\]/g, '\\$&')
+    .replaceAll('*', '.*')
+    .replaceAll('?', '.');
   return new RegExp(`^${source}$`, 'su');
 }
 

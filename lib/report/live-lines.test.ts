@@ -83,7 +83,7 @@ describe('liveLines', () => {
     const stage = running('train@model1-lr0.01', { fraction: 0.5, expected: 124, text: 'epoch 5/10' });
     const at = (columns: number): string => liveLines([stage], view({ columns }))[0]!.trimEnd();
     expect(at(60)).toBe('⠋ train@model1-lr0.01  █████░░░░░   50%  1m 02s  ETA 1m 02s');
-    expect(at(45)).toBe('⠋ train@m…r0.01   50%  1m 02s  ETA 1m 02s');
+    expect(at(45)).toBe('⠋ train@m…-lr0.01   50%  1m 02s  ETA 1m 02s');
     expect(at(30)).toBe('⠋ train…0.01   50%  1m 02s');
     expect(at(20)).toBe('⠋ trai….01   50%');
     expect(at(10)).toBe('⠋ tra….01');

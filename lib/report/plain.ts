@@ -39,6 +39,7 @@ export class PlainReporter implements Reporter {
 
   report(event: RunEvent): void {
     this.#tally.note(event);
+    if (event.kind === 'stage-skipped' && !this.#options.verbose) return;
     this.#follow(event);
     const loud = event.kind === 'stage-failed' || event.kind === 'warning';
     if (this.#options.quiet && !loud) return;

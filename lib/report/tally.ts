@@ -18,17 +18,42 @@ export class Tally {
   readonly #blocked = new Map<string, string[]>();
 
   note(event: RunEvent): void {
-    if (event.kind === 'run-started') this.#stages = event.stages;
-    if (event.kind === 'stage-skipped') this.#noteSkip(event.reason);
-    if (event.kind === 'stage-failed') this.#failed.push(event.stage);
-    if (event.kind === 'stage-planned' && event.action === 'unknown') this.#unknown++;
-    if (event.kind === 'interrupted') this.#interrupted = true;
-    if (event.kind === 'stage-blocked') {
-      const known = this.#blocked.get(event.by);
-      if (known === undefined) this.#blocked.set(event.by, [event.stage]);
-      else known.push(event.stage);
+    switch (event.kind) {
+      case 'run-started':
+        this.#stages = event.stages;
+        return;
+      case 'stage-started':
+      case 'stage-output':
+      case 'stage-progress':
+      case 'warning':
+      case 'summary':
+        return;
+      case 'interrupted':
+        this.#interrupted = true;
+        return;
+      case 'stage-skipped':
+        this.#noteSkip(event.reason);
+        break;
+      case 'stage-failed':
+        this.#failed.push(event.stage);
+        break;
+      case 'stage-blocked':
+        this.#noteBlocked(event.stage, event.by);
+        break;
+      case 'stage-planned':
+        if (event.action === 'unknown') this.#unknown++;
+        break;
+      case 'stage-restored':
+      case 'stage-executed':
+        break;
     }
-    if (ends.has(event.kind)) this.#done++;
+    this.#done++;
+  }
+
+  #noteBlocked(stage: string, by: string): void {
+    const known = this.#blocked.get(by);
+    if (known === undefined) this.#blocked.set(by, [stage]);
+    else known.push(stage);
   }
 
   #noteSkip(reason: 'unchanged' | 'frozen' | 'data-missing'): void {
@@ -73,15 +98,6 @@ export class Tally {
     });
   }
 }
-
-const ends: ReadonlySet<RunEvent['kind']> = new Set([
-  'stage-skipped',
-  'stage-restored',
-  'stage-executed',
-  'stage-failed',
-  'stage-blocked',
-  'stage-planned',
-]);
 
 /** `a, b, c, … and 9 more`. */
 export function nameList(names: readonly string[], most = namesShown): string {

@@ -36,6 +36,11 @@ function progress(stage: string, fraction: number, text = ''): RunEvent {
   return { kind: 'stage-progress', stage, fraction, text };
 }
 
+/** All text, however it was wrapped. */
+function unspaced(lines: readonly string[]): string {
+  return lines.join('').replaceAll(' ', '');
+}
+
 const quietSummary: RunEvent = {
   ...samples.summary,
   executed: 0,
@@ -108,7 +113,8 @@ describe('TerminalReporter', () => {
     const { screen, reporter } = make(new VirtualScreen(), { colour: false });
     for (const event of Object.values(samples)) reporter.report(event);
     reporter.close();
-    expect(screen.writes.join('')).not.toMatch(/\u001b\[[\d;]*m/);
+    const sequences = screen.writes.join('').split('\u001b[').slice(1);
+    expect(sequences.some((sequence) => /^[\d;]*m/.test(sequence))).toBe(false);
   });
 });
 
@@ -146,6 +152,21 @@ describe('the live area', () => {
     reporter.report(stageExecuted('b', 4));
     jest.advanceTimersByTime(200);
     expect(screen.lines()).toEqual(['✓ a  executed 3.2s', '✓ b  executed 4.0s']);
+  });
+
+  it('leaves nothing of a longer line behind when only that line changes', () => {
+    const { screen, reporter } = make(new VirtualScreen(60), { colour: false });
+    reporter.report(stageStarted('a'));
+    reporter.report(stageStarted('b'));
+    reporter.report(output('a', 'a rather long line of output, cut at the end'));
+    jest.advanceTimersByTime(300);
+    expect(screen.lines()[0]).toMatch(/^. a {2}0s {2}a rather long/);
+    reporter.report(output('a', 'now short'));
+    jest.advanceTimersByTime(100);
+    expect(screen.lines()).toEqual([
+      expect.stringMatching(/^. a {2}0s {2}now short$/),
+      expect.stringMatching(/^. b {2}0s$/),
+    ]);
   });
 
   it('redraws at most ten times a second, one write a frame, and only what has changed', () => {
@@ -265,11 +286,11 @@ describe('a changing window', () => {
     run(reporter);
     screen.resize(to, 24);
     jest.advanceTimersByTime(300);
-    expect(screen.lines().join('').startsWith('✓ prepare  executed 1.0s')).toBe(true);
+    expect(unspaced(screen.lines()).startsWith('✓prepareexecuted1.0s')).toBe(true);
     const live = screen.lines().filter((line) => /^[⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏] /.test(line));
     expect(live).toHaveLength(2);
     reporter.close();
-    expect(screen.everything().join('')).toBe('✓ prepare  executed 1.0s');
+    expect(unspaced(screen.everything())).toBe('✓prepareexecuted1.0s');
   });
 
   it('survives many changes of width and height', () => {
@@ -338,12 +359,12 @@ describe('hostile output', () => {
           }
           reporter.report(stageExecuted('c'));
           reporter.close();
-          const rest = [...(steps.length > 3 ? ['✓ b  executed 1.0s'] : []), '✓ c  executed 1.0s'];
-          expect(screen.everything().join('').replace(/  +/g, '  ')).toBe(`$ dagrun repro${rest.join('')}`);
+          const rest = steps.length > 3 ? '✓bexecuted1.0s✓cexecuted1.0s' : '✓cexecuted1.0s';
+          expect(unspaced(screen.everything())).toBe(`$dagrunrepro${rest}`);
           expect(screen.cursor.column).toBe(0);
         },
       ),
-      { numRuns: 150 },
+      { numRuns: 50 },
     );
   });
 
@@ -361,7 +382,7 @@ describe('hostile output', () => {
         expect(heads).toHaveLength(lines.length);
         expect(screen.everything().some((row) => /^[⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏] a/.test(row))).toBe(false);
       }),
-      { numRuns: 150 },
+      { numRuns: 50 },
     );
   });
 });

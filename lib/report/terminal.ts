@@ -60,6 +60,7 @@ export class TerminalReporter implements Reporter {
     this.#tally.note(event);
     const urgent = event.kind === 'stage-failed' || event.kind === 'warning';
     if (this.#options.quiet && !urgent) return;
+    if (event.kind === 'stage-skipped' && !this.#options.verbose) return;
     const startedFor = this.#follow(event);
     const lines = linesOf(event, this.#context(event, startedFor));
     for (const line of lines) this.#above.push(line);

@@ -27,7 +27,10 @@ export interface AssessOptions extends DecisionRules {
 }
 
 /** What will lie below a stage when its turn has come. */
-type Foreseen = { readonly kind: 'as-is' } | { readonly kind: 'restored'; readonly outs: readonly OutRecord[] } | { readonly kind: 'unknown' };
+type Foreseen =
+  | { readonly kind: 'as-is' }
+  | { readonly kind: 'restored'; readonly outs: readonly OutRecord[] }
+  | { readonly kind: 'unknown' };
 
 /** The state of every stage of the plan, in plan order. Reads only. */
 export async function assess(project: Project, plan: Plan, options: AssessOptions): Promise<Assessment[]> {
@@ -39,7 +42,8 @@ export async function assess(project: Project, plan: Plan, options: AssessOption
   for (const index of plan.order) {
     const stage = project.graph.stages[index]!;
     const evidence = await gatherEvidence(project, index, { outlook, remembered });
-    const force = options.force || (options.forceDownstream && project.graph.up[index]!.some((other) => executing.has(other)));
+    const force =
+      options.force || (options.forceDownstream && project.graph.up[index]!.some((other) => executing.has(other)));
     const decision = decide(evidence, { ...options, force });
     if (decision.kind === 'execute') executing.add(index);
     if (decision.kind !== 'skip') foreseen.set(index, foresee(decision));
@@ -56,20 +60,29 @@ function foresee(decision: Decision): Foreseen {
 function stateOf(decision: Decision): { state: StageState; reasons: readonly Reason[] } {
   switch (decision.kind) {
     case 'skip':
-      return decision.why === 'frozen' ? { state: 'frozen', reasons: [{ kind: 'frozen' }] } : { state: 'fresh', reasons: [] };
+      return decision.why === 'frozen'
+        ? { state: 'frozen', reasons: [{ kind: 'frozen' }] }
+        : { state: 'fresh', reasons: [] };
     case 'restore':
-      return { state: decision.reasons.some((reason) => reason.kind === 'frozen') ? 'frozen' : 'restorable', reasons: decision.reasons };
+      return {
+        state: decision.reasons.some((reason) => reason.kind === 'frozen') ? 'frozen' : 'restorable',
+        reasons: decision.reasons,
+      };
     case 'execute':
     case 'fail':
       return { state: 'stale', reasons: decision.reasons };
     case 'unknown':
-      return { state: decision.reasons.every((reason) => reason.kind === 'upstream') ? 'unknown' : 'stale', reasons: decision.reasons };
+      return {
+        state: decision.reasons.every((reason) => reason.kind === 'upstream') ? 'unknown' : 'stale',
+        reasons: decision.reasons,
+      };
   }
 }
 
 function makeOutlook(project: Project, foreseen: ReadonlyMap<number, Foreseen>): Outlook {
   const { graph } = project;
-  const pendingAbove = (index: number): number[] => (foreseen.size === 0 ? [] : graph.up[index]!.filter((other) => foreseen.has(other)));
+  const pendingAbove = (index: number): number[] =>
+    foreseen.size === 0 ? [] : graph.up[index]!.filter((other) => foreseen.has(other));
   return {
     expect(index, path) {
       for (const other of pendingAbove(index)) {
@@ -80,7 +93,9 @@ function makeOutlook(project: Project, foreseen: ReadonlyMap<number, Foreseen>):
       return undefined;
     },
     expectHistory(index, group) {
-      const other = pendingAbove(index).find((above) => graph.stages[above]!.group === group && foreseen.get(above)!.kind === 'unknown');
+      const other = pendingAbove(index).find(
+        (above) => graph.stages[above]!.group === group && foreseen.get(above)!.kind === 'unknown',
+      );
       return other === undefined ? undefined : graph.stages[other]!.name;
     },
   };

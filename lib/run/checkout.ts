@@ -19,7 +19,11 @@ export interface CheckoutReport {
 }
 
 /** An out that was edited and whose content is nowhere in the cache is left alone, unless `force`. */
-export async function checkoutStages(project: Project, plan: Plan, options: { readonly force: boolean }): Promise<CheckoutReport> {
+export async function checkoutStages(
+  project: Project,
+  plan: Plan,
+  options: { readonly force: boolean },
+): Promise<CheckoutReport> {
   const restored: string[] = [];
   const faults: Fault[] = [];
   let unchanged = 0;
@@ -46,7 +50,11 @@ export async function checkoutStages(project: Project, plan: Plan, options: { re
 }
 
 function notRecorded(project: Project, stage: Stage): Fault {
-  return { at: project.position(stage.at), message: `${project.lockFile} does not know the outs of stage "${stage.name}"`, hint: `run it: \`dagrun repro ${stage.name}\`` };
+  return {
+    at: project.position(stage.at),
+    message: `${project.lockFile} does not know the outs of stage "${stage.name}"`,
+    hint: `run it: \`dagrun repro ${stage.name}\``,
+  };
 }
 
 interface CheckoutItem {
@@ -65,9 +73,22 @@ async function checkoutOut(project: Project, stage: Stage, item: CheckoutItem): 
   }
   const wouldBeLost = seen.kind === 'unreadable' || (isPresent(seen) && !project.store.holds([seen]));
   if (wouldBeLost && !item.force) {
-    return { at, message: `"${out.path}" was edited, and its content is not in the cache`, hint: 'save it elsewhere, or overwrite it with `dagrun checkout --force`' };
+    return {
+      at,
+      message: `"${out.path}" was edited, and its content is not in the cache`,
+      hint: 'save it elsewhere, or overwrite it with `dagrun checkout --force`',
+    };
   }
-  const done = await project.store.checkout({ path: absolute(project, out.path), content: out.content }, linkKindOf(project, declared));
+  const done = await project.store.checkout(
+    { path: absolute(project, out.path), content: out.content },
+    linkKindOf(project, declared),
+  );
   project.forget(out.path);
-  return done.ok ? undefined : { at, message: `cannot check out "${out.path}": ${done.error.message}`, hint: '`dagrun cache verify --repair` finds what is damaged' };
+  return done.ok
+    ? undefined
+    : {
+        at,
+        message: `cannot check out "${out.path}": ${done.error.message}`,
+        hint: '`dagrun cache verify --repair` finds what is damaged',
+      };
 }

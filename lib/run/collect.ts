@@ -50,7 +50,8 @@ export function planCollection(project: Project, scope: GcScope, now: number): R
   }
   const newest = scope.keepLast === null ? new Set<string>() : newestRuns(project.store.allRuns(), scope.keepLast);
   const cutoff = scope.olderThan === null ? Infinity : now - scope.olderThan * 1000;
-  const keep = (entry: RunEntry): boolean => fingerprints.has(entry.fingerprint) || newest.has(keyOf(entry)) || Date.parse(entry.at) >= cutoff;
+  const keep = (entry: RunEntry): boolean =>
+    fingerprints.has(entry.fingerprint) || newest.has(keyOf(entry)) || Date.parse(entry.at) >= cutoff;
   return ok({ keep, objects });
 }
 
@@ -97,11 +98,15 @@ function readBranchLocks(project: Project): Result<Lock[], CommandFailure> {
   let refs: string[];
   let prefix: string;
   try {
-    refs = git(project.root, ['for-each-ref', '--format=%(refname)', 'refs/heads', 'refs/remotes', 'refs/tags']).split('\n').filter(Boolean);
+    refs = git(project.root, ['for-each-ref', '--format=%(refname)', 'refs/heads', 'refs/remotes', 'refs/tags'])
+      .split('\n')
+      .filter(Boolean);
     prefix = git(project.root, ['rev-parse', '--show-prefix']).trim();
   } catch (error) {
     const hint = '--all-branches needs a git repository and the git program; use another scope otherwise';
-    return err(failure('usage', { message: `cannot ask git for the branches: ${messageOf(error).split('\n')[0]!}`, hint }));
+    return err(
+      failure('usage', { message: `cannot ask git for the branches: ${messageOf(error).split('\n')[0]!}`, hint }),
+    );
   }
   for (const ref of refs) {
     let text: string;

@@ -35,7 +35,8 @@ export async function writeContext(project: Project, stage: Stage, params: Plain
     deps.push({ path: dep.path, kind: seen.kind, ...(isPresent(seen) ? { digest: seen.digest } : {}) });
   }
   const runs: Record<string, unknown> = {};
-  for (const { group } of stage.runs) runs[group] = project.store.history(group).map((entry) => describeRun(project, entry));
+  for (const { group } of stage.runs)
+    runs[group] = project.store.history(group).map((entry) => describeRun(project, entry));
   const context = {
     stage: stage.name,
     root: project.root,
@@ -54,7 +55,11 @@ export async function writeContext(project: Project, stage: Stage, params: Plain
 /** One recorded run, as a stage with `runs` sees it. Objects are read-only files in the cache. */
 function describeRun(project: Project, entry: RunEntry): unknown {
   const { stage, fingerprint, at, seconds, params, metrics, deps } = entry;
-  const outs = entry.outs.map((out) => ({ path: out.path, label: out.label, ...describeContent(project, out.content) }));
+  const outs = entry.outs.map((out) => ({
+    path: out.path,
+    label: out.label,
+    ...describeContent(project, out.content),
+  }));
   return { stage, fingerprint, at, seconds, params, metrics, deps, outs };
 }
 
@@ -63,7 +68,9 @@ function describeContent(project: Project, content: Present): Record<string, unk
   if (kind === 'file') return { kind, digest, object: project.store.objectPath(digest) };
   const manifest = project.store.manifest(digest);
   if (!manifest.ok) return { kind, digest, files: [] };
-  const files = manifest.value.flatMap((entry) => (entry.kind === 'file' ? [{ path: entry.path, object: project.store.objectPath(entry.digest) }] : []));
+  const files = manifest.value.flatMap((entry) =>
+    entry.kind === 'file' ? [{ path: entry.path, object: project.store.objectPath(entry.digest) }] : [],
+  );
   return { kind, digest, files };
 }
 

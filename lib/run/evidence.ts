@@ -10,10 +10,16 @@ import type { Outlook } from './inputs.ts';
 import type { Project } from './project.ts';
 
 /** Observes inputs and outs of a stage; the cache is asked only if decide() needs it. */
-export async function gatherEvidence(project: Project, index: number, options: { readonly outlook: Outlook; readonly remembered: ReadonlyMap<string, Present> | null }): Promise<Evidence> {
+export async function gatherEvidence(
+  project: Project,
+  index: number,
+  options: { readonly outlook: Outlook; readonly remembered: ReadonlyMap<string, Present> | null },
+): Promise<Evidence> {
   const stage = project.graph.stages[index]!;
   const lock = project.lock.get(stage.name);
-  const inputs = stage.frozen ? ({ kind: 'broken', reasons: [] } as const) : await gatherInputs(project, index, { ...options, lock });
+  const inputs = stage.frozen
+    ? ({ kind: 'broken', reasons: [] } as const)
+    : await gatherInputs(project, index, { ...options, lock });
   const outs: Observation[] = [];
   for (const out of stage.outs) {
     const looked = project.files.observe(out.path);
@@ -33,7 +39,12 @@ export async function gatherEvidence(project: Project, index: number, options: {
 }
 
 /** The newest recorded run whose results can really be had. */
-function findRestorable(project: Project, index: number, fingerprint: Fingerprint, seen: readonly Observation[]): Restorable | null {
+function findRestorable(
+  project: Project,
+  index: number,
+  fingerprint: Fingerprint,
+  seen: readonly Observation[],
+): Restorable | null {
   const stage = project.graph.stages[index]!;
   for (const entry of project.store.candidates(fingerprint)) {
     const outs = alignOuts(stage, entry.outs);
@@ -51,6 +62,7 @@ function isHeld(project: Project, outs: readonly OutRecord[], seen: readonly Obs
 /** What the lock knows of every out, by path. */
 export function rememberedOuts(project: Project): ReadonlyMap<string, Present> {
   const remembered = new Map<string, Present>();
-  for (const entry of project.lock.entries.values()) for (const out of entry.outs) remembered.set(out.path, out.content);
+  for (const entry of project.lock.entries.values())
+    for (const out of entry.outs) remembered.set(out.path, out.content);
   return remembered;
 }

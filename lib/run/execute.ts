@@ -31,7 +31,14 @@ export interface KnownInputs {
 
 export type ExecutionEnd =
   | { readonly kind: 'executed'; readonly lock: LockEntry; readonly result: JobResult; readonly runId: string }
-  | { readonly kind: 'failed'; readonly message: string; readonly hint?: string; readonly seconds: number; readonly tail: readonly string[]; readonly log: string | null }
+  | {
+      readonly kind: 'failed';
+      readonly message: string;
+      readonly hint?: string;
+      readonly seconds: number;
+      readonly tail: readonly string[];
+      readonly log: string | null;
+    }
   | { readonly kind: 'interrupted' };
 
 export interface ExecuteOptions {
@@ -44,32 +51,61 @@ export interface ExecuteOptions {
 const tailLines = 20;
 
 /** Runs the stage, with its retries. Never rejects for what a command, a disk or a user can do. */
-export async function executeStage(project: Project, index: number, inputs: KnownInputs, options: ExecuteOptions, io: RunIo): Promise<ExecutionEnd> {
+export async function executeStage(
+  project: Project,
+  index: number,
+  inputs: KnownInputs,
+  options: ExecuteOptions,
+  io: RunIo,
+): Promise<ExecutionEnd> {
   const stage = project.graph.stages[index]!;
   for (let attempt = 1; ; attempt++) {
     const end = await attemptStage(project, index, inputs, { ...options, attempt }, io);
     if (end.kind !== 'failed' || end.log === null || attempt > stage.retries || io.signal.aborted) return end;
-    io.report({ kind: 'warning', message: `${stage.name}: ${end.message}; attempt ${attempt + 1} of ${stage.retries + 1}` });
+    io.report({
+      kind: 'warning',
+      message: `${stage.name}: ${end.message}; attempt ${attempt + 1} of ${stage.retries + 1}`,
+    });
   }
 }
 
-async function attemptStage(project: Project, index: number, inputs: KnownInputs, options: ExecuteOptions & { readonly attempt: number }, io: RunIo): Promise<ExecutionEnd> {
+async function attemptStage(
+  project: Project,
+  index: number,
+  inputs: KnownInputs,
+  options: ExecuteOptions & { readonly attempt: number },
+  io: RunIo,
+): Promise<ExecutionEnd> {
   const stage = project.graph.stages[index]!;
   const runId = `${new Date(io.now()).toISOString().replace(/[-:]|\.\d+Z$/g, '')}-${uniqueName()}`;
   const log = project.store.logPath(stage.name, runId);
   const params = await readParams(project, stage);
   const prepared = await prepare(project, stage, params);
-  if ('problem' in prepared) return { kind: 'failed', message: prepared.problem, hint: prepared.hint, seconds: 0, tail: [], log: null };
+  if ('problem' in prepared)
+    return { kind: 'failed', message: prepared.problem, hint: prepared.hint, seconds: 0, tail: [], log: null };
 
   const startedAt = new Date(io.now()).toISOString();
   const expected = project.store.lastSeconds(stage.name);
-  io.report({ kind: 'stage-started', stage: stage.name, command: stage.cmd.join(' && '), log, reasons: options.reasons, attempt: options.attempt, expected });
+  io.report({
+    kind: 'stage-started',
+    stage: stage.name,
+    command: stage.cmd.join(' && '),
+    log,
+    reasons: options.reasons,
+    attempt: options.attempt,
+    expected,
+  });
   const result = await io.executor.run(
     {
       stage: stage.name,
       cmd: stage.cmd,
       cwd: workingFolder(project, stage.wdir),
-      env: buildEnvironment({ base: project.environment, stage: stage.name, root: project.root, context: prepared.context }),
+      env: buildEnvironment({
+        base: project.environment,
+        stage: stage.name,
+        root: project.root,
+        context: prepared.context,
+      }),
       logPath: log,
       resources: stage.resources,
       timeout: stage.timeout,
@@ -81,14 +117,29 @@ async function attemptStage(project: Project, index: number, inputs: KnownInputs
     io.signal,
   );
   project.forgetAll();
-  const note = (outcome: Outcome): void => noteExecution(project, stage, { outcome, runId, startedAt, attempt: options.attempt, result, fingerprint: inputs.fingerprint });
+  const note = (outcome: Outcome): void =>
+    noteExecution(project, stage, {
+      outcome,
+      runId,
+      startedAt,
+      attempt: options.attempt,
+      result,
+      fingerprint: inputs.fingerprint,
+    });
   if (result.end.kind === 'interrupted') {
     note('interrupted');
     return { kind: 'interrupted' };
   }
   const failed = (message: string, hint?: string): ExecutionEnd => {
     note(result.end.kind === 'timed-out' || result.end.kind === 'not-started' ? result.end.kind : 'failed');
-    return { kind: 'failed', message, ...(hint === undefined ? {} : { hint }), seconds: result.seconds, tail: project.store.logTail(log, tailLines), log };
+    return {
+      kind: 'failed',
+      message,
+      ...(hint === undefined ? {} : { hint }),
+      seconds: result.seconds,
+      tail: project.store.logTail(log, tailLines),
+      log,
+    };
   };
   if (result.end.kind !== 'exited' || result.end.code !== 0) return failed(describeEnd(result.end));
 
@@ -103,9 +154,17 @@ async function attemptStage(project: Project, index: number, inputs: KnownInputs
 }
 
 /** Clears the outs and writes the context. A problem here leaves the command unstarted. */
-async function prepare(project: Project, stage: Stage, params: PlainParams): Promise<{ readonly context: string } | { readonly problem: string; readonly hint: string }> {
+async function prepare(
+  project: Project,
+  stage: Stage,
+  params: PlainParams,
+): Promise<{ readonly context: string } | { readonly problem: string; readonly hint: string }> {
   const folder = workingFolder(project, stage.wdir);
-  if (!exists(folder)) return { problem: `the working folder "${stage.wdir}" does not exist`, hint: `create it (\`mkdir -p ${stage.wdir}\`)` };
+  if (!exists(folder))
+    return {
+      problem: `the working folder "${stage.wdir}" does not exist`,
+      hint: `create it (\`mkdir -p ${stage.wdir}\`)`,
+    };
   try {
     const context = await writeContext(project, stage, params);
     for (const out of stage.outs) {
@@ -115,11 +174,16 @@ async function prepare(project: Project, stage: Stage, params: PlainParams): Pro
     }
     return { context };
   } catch (error) {
-    return { problem: `cannot prepare the outs: ${messageOf(error)}`, hint: 'check the permissions and the free space of the disk' };
+    return {
+      problem: `cannot prepare the outs: ${messageOf(error)}`,
+      hint: 'check the permissions and the free space of the disk',
+    };
   }
 }
 
-type ObservedOuts = { readonly ok: true; readonly records: readonly OutRecord[] } | { readonly ok: false; readonly message: string; readonly hint: string };
+type ObservedOuts =
+  | { readonly ok: true; readonly records: readonly OutRecord[] }
+  | { readonly ok: false; readonly message: string; readonly hint: string };
 
 /** What the command left at each out, in the order of the stage. */
 export async function observeOuts(project: Project, stage: Stage): Promise<ObservedOuts> {
@@ -128,18 +192,37 @@ export async function observeOuts(project: Project, stage: Stage): Promise<Obser
     project.forget(out.path);
     const content = await project.files.observe(out.path);
     if (isPresent(content)) records.push({ path: out.path, content });
-    else if (content.kind === 'unreadable') return { ok: false, message: `out "${out.path}" cannot be read: ${content.reason}`, hint: 'an out has to be made of files, folders and links' };
-    else return { ok: false, message: `the command ended well but did not write its out "${out.path}"`, hint: `let the command write it, or remove it from the outs of "${stage.name}"` };
+    else if (content.kind === 'unreadable')
+      return {
+        ok: false,
+        message: `out "${out.path}" cannot be read: ${content.reason}`,
+        hint: 'an out has to be made of files, folders and links',
+      };
+    else
+      return {
+        ok: false,
+        message: `the command ended well but did not write its out "${out.path}"`,
+        hint: `let the command write it, or remove it from the outs of "${stage.name}"`,
+      };
   }
   return { ok: true, records };
 }
 
 /** A dep that was edited while the stage ran: nobody knows which of the two the command read. */
-async function inputsMoved(project: Project, index: number, before: KnownInputs): Promise<{ message: string; hint: string } | undefined> {
+async function inputsMoved(
+  project: Project,
+  index: number,
+  before: KnownInputs,
+): Promise<{ message: string; hint: string } | undefined> {
   const stage = project.graph.stages[index]!;
   const after = await gatherInputs(project, index, { outlook: settled, remembered: null, lock: undefined });
   // Other runners may add to a shared history at any time; what this stage was handed is what is recorded.
-  const changes = after.kind === 'known' ? differences(before.parts, after.parts).filter((reason) => reason.kind !== 'history') : after.kind === 'broken' ? after.reasons : [];
+  const changes =
+    after.kind === 'known'
+      ? differences(before.parts, after.parts).filter((reason) => reason.kind !== 'history')
+      : after.kind === 'broken'
+        ? after.reasons
+        : [];
   if (changes.length === 0) return undefined;
   return {
     message: `an input changed while the stage ran (${changes.slice(0, 3).map(describeReason).join('; ')}), so its result is not recorded`,
@@ -161,12 +244,21 @@ interface Finished {
 }
 
 /** Objects first, then the entry. A cache that cannot take them costs the next run, not this one: a warning. Returns whether all was stored. */
-export async function remember(project: Project, stage: Stage, finished: Finished, io: Pick<RunIo, 'report' | 'now'>): Promise<boolean> {
+export async function remember(
+  project: Project,
+  stage: Stage,
+  finished: Finished,
+  io: Pick<RunIo, 'report' | 'now'>,
+): Promise<boolean> {
   const { inputs, outs, result } = finished;
   for (const out of outs) {
     const stored = await project.store.put({ path: absolute(project, out.path), content: out.content });
     if (stored.ok) continue;
-    io.report({ kind: 'warning', message: `${stage.name}: "${out.path}" could not be stored in the cache: ${stored.error.message}`, hint: 'the result is in the workspace, but it cannot be restored later' });
+    io.report({
+      kind: 'warning',
+      message: `${stage.name}: "${out.path}" could not be stored in the cache: ${stored.error.message}`,
+      hint: 'the result is in the workspace, but it cannot be restored later',
+    });
     return false;
   }
   const entry: RunEntry = {
@@ -222,4 +314,3 @@ function noteExecution(project: Project, stage: Stage, run: Noted): void {
     fingerprint: run.fingerprint,
   });
 }
-

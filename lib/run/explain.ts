@@ -45,7 +45,8 @@ function findNearest(entries: readonly RunEntry[], parts: FingerprintParts): Exp
   for (const entry of entries) {
     const found = differences(entry.parts, parts);
     const least = nearest?.differences.length ?? Infinity;
-    if (found.length < least || (found.length === least && nearest !== null && entry.at > nearest.entry.at)) nearest = { entry, differences: found };
+    if (found.length < least || (found.length === least && nearest !== null && entry.at > nearest.entry.at))
+      nearest = { entry, differences: found };
   }
   return nearest;
 }

@@ -53,19 +53,37 @@ export async function gatherInputs(project: Project, index: number, options: Gat
   const deps = await gatherDeps(project, index, options, gathering);
   const params = await gatherParams(project, index, options, gathering);
   const code = await gatherCode(project, index, options, gathering);
-  const inputs: StageInputs = { deps, params, code, env: environmentDigests(project, stage), host: stage.host ? project.host() : {}, runs: gatherRuns(project, index, options, gathering) };
+  const inputs: StageInputs = {
+    deps,
+    params,
+    code,
+    env: environmentDigests(project, stage),
+    host: stage.host ? project.host() : {},
+    runs: gatherRuns(project, index, options, gathering),
+  };
   if (gathering.problems.length > 0) return { kind: 'broken', reasons: gathering.problems };
   const parts = fingerprintParts(stage, inputs);
   if (gathering.upstream.size === 0) return { kind: 'known', parts, fingerprint: fingerprintOf(parts) };
-  return { kind: 'unknown', upstream: [...gathering.upstream], changed: certainChanges(options.lock, parts, gathering.open) };
+  return {
+    kind: 'unknown',
+    upstream: [...gathering.upstream],
+    changed: certainChanges(options.lock, parts, gathering.open),
+  };
 }
 
 function certainChanges(lock: LockEntry | undefined, parts: FingerprintParts, open: ReadonlySet<string>): Reason[] {
   if (lock === undefined) return [];
-  return differences(lock.parts, parts).filter((reason) => !('key' in reason) || !open.has(`${reason.kind} ${reason.key}`));
+  return differences(lock.parts, parts).filter(
+    (reason) => !('key' in reason) || !open.has(`${reason.kind} ${reason.key}`),
+  );
 }
 
-async function gatherDeps(project: Project, index: number, options: GatherOptions, gathering: Gathering): Promise<Present[]> {
+async function gatherDeps(
+  project: Project,
+  index: number,
+  options: GatherOptions,
+  gathering: Gathering,
+): Promise<Present[]> {
   const stage = project.graph.stages[index]!;
   const found: Present[] = [];
   for (const [position, dep] of stage.deps.entries()) {
@@ -78,7 +96,11 @@ async function gatherDeps(project: Project, index: number, options: GatherOption
     }
     const looked = dep.kind === 'glob' ? project.files.observeGlob(dep.path) : project.files.observe(dep.path);
     const seen = looked instanceof Promise ? await looked : looked;
-    const content = isPresent(seen) ? seen : seen.kind === 'missing' ? rememberedDep(dep.path, key, options) : undefined;
+    const content = isPresent(seen)
+      ? seen
+      : seen.kind === 'missing'
+        ? rememberedDep(dep.path, key, options)
+        : undefined;
     if (content === undefined) gathering.problems.push(depProblem(project, stage, dep.path, seen));
     found.push(content ?? placeholder);
   }
@@ -99,12 +121,22 @@ function rememberedDep(path: string, key: string, options: GatherOptions): Prese
 
 function depProblem(project: Project, stage: Stage, path: string, seen: Observation): Reason {
   if (seen.kind === 'unreadable') return { kind: 'dep-unreadable', path, message: seen.reason };
-  const maker = project.graph.stages.find((other) => other !== stage && other.outs.some((out) => overlaps(out.path, path)));
-  const hint = maker === undefined ? 'no stage makes it: create it, or correct the path' : `stage "${maker.name}" makes it: run \`dagrun repro ${maker.name}\``;
+  const maker = project.graph.stages.find(
+    (other) => other !== stage && other.outs.some((out) => overlaps(out.path, path)),
+  );
+  const hint =
+    maker === undefined
+      ? 'no stage makes it: create it, or correct the path'
+      : `stage "${maker.name}" makes it: run \`dagrun repro ${maker.name}\``;
   return { kind: 'dep-missing', path, hint };
 }
 
-async function gatherParams(project: Project, index: number, options: GatherOptions, gathering: Gathering): Promise<ValueText[]> {
+async function gatherParams(
+  project: Project,
+  index: number,
+  options: GatherOptions,
+  gathering: Gathering,
+): Promise<ValueText[]> {
   const stage = project.graph.stages[index]!;
   const found: ValueText[] = [];
   for (const param of stage.params) {
@@ -130,7 +162,12 @@ export function selectParam(document: Value, param: ParamDep): Value | undefined
   return param.key === null ? document : lookUp(document, param.key);
 }
 
-async function gatherCode(project: Project, index: number, options: GatherOptions, gathering: Gathering): Promise<CodeTrace[]> {
+async function gatherCode(
+  project: Project,
+  index: number,
+  options: GatherOptions,
+  gathering: Gathering,
+): Promise<CodeTrace[]> {
   const traces: CodeTrace[] = [];
   for (const code of project.graph.stages[index]!.code) {
     if (noteOpen(options.outlook, index, code.path, `code ${code.path}`, gathering)) {

@@ -6,18 +6,18 @@ import { ok } from '../core/result.ts';
 import type { Result } from '../core/result.ts';
 import type { StageName } from '../pipeline/pipeline.ts';
 import type { LockEntry } from '../plan/record.ts';
-import type { LockFile } from '../workspace/lockfile.ts';
+import type { Project } from './project.ts';
 
 /** The lock is at most this much behind, or ten times what writing it takes. Milliseconds. */
 const shortestPause = 250;
 
 export class LockSaver {
-  readonly #lock: LockFile;
+  readonly #lock: Project['lock'];
   #timer: NodeJS.Timeout | undefined;
   #pause = shortestPause;
   #failure: CommandFailure | undefined;
 
-  constructor(lock: LockFile) {
+  constructor(lock: Project['lock']) {
     this.#lock = lock;
   }
 

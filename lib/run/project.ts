@@ -23,6 +23,9 @@ import { compilePipeline } from './compile.ts';
 /** Machine-local state, below the workspace root. May be deleted at any time. */
 export const stateFolder = '.dagrun';
 
+/** The public face of an adapter: what a test may put in its place. */
+type Face<Adapter> = Pick<Adapter, keyof Adapter>;
+
 export interface Project {
   /** Absolute, real path. */
   readonly root: string;
@@ -33,13 +36,13 @@ export interface Project {
   readonly lockFile: string;
   readonly pipeline: Pipeline;
   readonly graph: Graph;
-  readonly files: WorkspaceFiles;
+  readonly files: Face<WorkspaceFiles>;
   readonly outs: WorkspaceWriter;
-  readonly store: CacheStore;
-  readonly lock: LockFile;
+  readonly store: Face<CacheStore>;
+  readonly lock: Face<LockFile>;
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Loaded when the first stage with `code` is looked at. */
-  readonly tracer: () => Promise<CodeTracer>;
+  readonly tracer: () => Promise<Face<CodeTracer>>;
   readonly host: () => Readonly<Record<string, string>>;
   readonly position: (at: Place) => Position;
   readonly hostname: () => string;
@@ -77,12 +80,30 @@ export async function openProject(options: OpenOptions): Promise<Result<Project,
   const position = (at: Place): Position => ({ file: pipeline.file, line: at[0], column: at[1] });
   const cacheDir = resolve(root, options.environment['DAGRUN_CACHE_DIR'] ?? pipeline.cache.dir ?? 'cache');
   const files = await WorkspaceFiles.open({ root, stateDir, excluded: [cacheDir, `${root}/${lockFile}`] });
-  const faults = [...checkFolders(root, pipeline.stages, position), ...checkOuts(files, pipeline.stages, cacheDir, root, position)];
+  const faults = [
+    ...checkFolders(root, pipeline.stages, position),
+    ...checkOuts(files, pipeline.stages, cacheDir, root, position),
+  ];
   if (faults.length > 0) return err(failure('configuration', ...faults));
   const lock = LockFile.read(root, lockFile);
   if (!lock.ok) return lock;
   const store = CacheStore.open({ dir: cacheDir, root, onWarning: options.onWarning });
-  return ok(assemble({ root, stateDir, cacheDir, lockFile, pipeline, graph: graph.value, files, outs: new WorkspaceOuts({ root, cacheDir }), store, lock: lock.value, environment: options.environment, position }));
+  return ok(
+    assemble({
+      root,
+      stateDir,
+      cacheDir,
+      lockFile,
+      pipeline,
+      graph: graph.value,
+      files,
+      outs: new WorkspaceOuts({ root, cacheDir }),
+      store,
+      lock: lock.value,
+      environment: options.environment,
+      position,
+    }),
+  );
 }
 
 type Fixed = Omit<Project, 'tracer' | 'host' | 'hostname' | 'forget' | 'forgetAll' | 'saveState'>;
@@ -134,14 +155,21 @@ export function locatePipeline(cwd: string, file: string | undefined): Result<Lo
   if (file !== undefined) {
     const path = resolve(cwd, file);
     if (isFile(path)) return ok(locationOf(dirname(path), basename(path)));
-    return err(failure('configuration', { message: `there is no pipeline file at ${isAbsolute(file) ? file : path}`, hint: 'check the path after --file' }));
+    return err(
+      failure('configuration', {
+        message: `there is no pipeline file at ${isAbsolute(file) ? file : path}`,
+        hint: 'check the path after --file',
+      }),
+    );
   }
   for (let folder = cwd; ; folder = dirname(folder)) {
     const found = defaultFiles.find((name) => isFile(`${folder}/${name}`));
     if (found !== undefined) return ok(locationOf(folder, found));
     if (folder === dirname(folder)) break;
   }
-  const hint = isFile(`${cwd}/dvc.yaml`) ? '`dagrun --file dvc.yaml …` runs the DVC pipeline that is here' : '`dagrun init` writes a starter pipeline; `-C DIR` looks elsewhere';
+  const hint = isFile(`${cwd}/dvc.yaml`)
+    ? '`dagrun --file dvc.yaml …` runs the DVC pipeline that is here'
+    : '`dagrun init` writes a starter pipeline; `-C DIR` looks elsewhere';
   return err(failure('configuration', { message: `there is no pipeline.yaml in ${cwd} or above it`, hint }));
 }
 
@@ -156,20 +184,33 @@ function checkFolders(root: string, stages: readonly Stage[], position: (at: Pla
   for (const stage of stages) {
     if (good.has(stage.wdir)) continue;
     const found = statSync(`${root}/${stage.wdir}`, { throwIfNoEntry: false });
-    const made = found === undefined && stages.some((other) => other !== stage && other.outs.some((out) => overlaps(out.path, stage.wdir)));
+    const made =
+      found === undefined &&
+      stages.some((other) => other !== stage && other.outs.some((out) => overlaps(out.path, stage.wdir)));
     if (found?.isDirectory() === true || made) {
       good.add(stage.wdir);
       continue;
     }
     const problem = found === undefined ? 'does not exist' : 'is a file, not a folder';
-    const hint = found === undefined ? `create it (\`mkdir -p ${stage.wdir}\`) or correct wdir` : 'wdir has to name a folder';
-    faults.push({ at: position(stage.at), message: `the working folder "${stage.wdir}" of stage "${stage.name}" ${problem}`, hint });
+    const hint =
+      found === undefined ? `create it (\`mkdir -p ${stage.wdir}\`) or correct wdir` : 'wdir has to name a folder';
+    faults.push({
+      at: position(stage.at),
+      message: `the working folder "${stage.wdir}" of stage "${stage.name}" ${problem}`,
+      hint,
+    });
   }
   return faults;
 }
 
 /** An out that the ignore file hides could never be hashed; one inside the cache or the machine-local state would be swept away with it. */
-function checkOuts(files: WorkspaceFiles, stages: readonly Stage[], cacheDir: string, root: string, position: (at: Place) => Position): Fault[] {
+function checkOuts(
+  files: WorkspaceFiles,
+  stages: readonly Stage[],
+  cacheDir: string,
+  root: string,
+  position: (at: Place) => Position,
+): Fault[] {
   const cache = relative(root, cacheDir).replaceAll('\\', '/');
   const reserved = [stateFolder, ...(cache.startsWith('..') || isAbsolute(cache) ? [] : [cache])];
   const faults: Fault[] = [];
@@ -177,8 +218,18 @@ function checkOuts(files: WorkspaceFiles, stages: readonly Stage[], cacheDir: st
     for (const out of stage.outs) {
       const at = position(out.at);
       const taken = reserved.find((folder) => overlaps(folder, out.path));
-      if (taken !== undefined) faults.push({ at, message: `out "${out.path}" of stage "${stage.name}" overlaps "${taken}", which belongs to dagrun`, hint: 'write it somewhere else' });
-      else if (files.ignores(out.path)) faults.push({ at, message: `out "${out.path}" of stage "${stage.name}" is ignored by the ignore file`, hint: 'remove the pattern from .dagrunignore, or write the out somewhere else' });
+      if (taken !== undefined)
+        faults.push({
+          at,
+          message: `out "${out.path}" of stage "${stage.name}" overlaps "${taken}", which belongs to dagrun`,
+          hint: 'write it somewhere else',
+        });
+      else if (files.ignores(out.path))
+        faults.push({
+          at,
+          message: `out "${out.path}" of stage "${stage.name}" is ignored by the ignore file`,
+          hint: 'remove the pattern from .dagrunignore, or write the out somewhere else',
+        });
     }
   }
   return faults;

@@ -44,7 +44,12 @@ const restoresAtOnce = 8;
  * Brings every stage of the plan up to date. Failing stages are events and counts; a failure is returned only where the
  * run itself cannot go on (the lock cannot be written).
  */
-export async function reproduce(project: Project, plan: Plan, options: ReproduceOptions, io: RunIo): Promise<Result<RunSummary, CommandFailure>> {
+export async function reproduce(
+  project: Project,
+  plan: Plan,
+  options: ReproduceOptions,
+  io: RunIo,
+): Promise<Result<RunSummary, CommandFailure>> {
   const run = new Reproduction(project, plan, options, io);
   await run.loop();
   const saved = run.finish();
@@ -112,27 +117,39 @@ class Reproduction {
       case 'skip':
         this.#counts.skipped++;
         this.#io.report({ kind: 'stage-skipped', stage: name, reason: decision.why });
-        return this.#settle(index, 'done');
+        {
+          this.#settle(index, 'done');
+          return;
+        }
       case 'restore':
         this.#restoring++;
-        return this.#launch(async () => {
-          await this.#restore(index, evidence, decision);
-          this.#restoring--;
-        });
+        {
+          this.#launch(async () => {
+            await this.#restore(index, evidence, decision);
+            this.#restoring--;
+          });
+          return;
+        }
       case 'execute':
         this.#reasons.set(index, decision.reasons);
         this.#admission.enqueue(index, evidence.stage.resources);
-        return this.#admit();
+        {
+          this.#admit();
+          return;
+        }
       case 'fail':
-      case 'unknown':
-        return this.#failEarly(index, decision.reasons);
+      case 'unknown': {
+        this.#failEarly(index, decision.reasons);
+        return;
+      }
     }
   }
 
   async #decide(index: number): Promise<{ evidence: Evidence; decision: Decision }> {
     const evidence = await gatherEvidence(this.#project, index, { outlook: settled, remembered: this.#remembered });
     const { force, forceDownstream, noRunCache, allowMissing } = this.#options;
-    const forced = force || (forceDownstream && this.#project.graph.up[index]!.some((other) => this.#executed.has(other)));
+    const forced =
+      force || (forceDownstream && this.#project.graph.up[index]!.some((other) => this.#executed.has(other)));
     return { evidence, decision: decide(evidence, { force: forced, noRunCache, allowMissing }) };
   }
 
@@ -166,9 +183,13 @@ class Reproduction {
   async #start(index: number): Promise<void> {
     this.#project.forgetAll();
     const { evidence, decision } = await this.#decide(index);
-    if (decision.kind === 'execute' && evidence.inputs.kind === 'known') return this.#execute(index, evidence.inputs, this.#reasons.get(index)!);
+    if (decision.kind === 'execute' && evidence.inputs.kind === 'known')
+      return this.#execute(index, evidence.inputs, this.#reasons.get(index)!);
     if (decision.kind === 'restore') return this.#restore(index, evidence, decision);
-    if (decision.kind !== 'skip') return this.#failEarly(index, decision.kind === 'execute' ? [] : decision.reasons);
+    if (decision.kind !== 'skip') {
+      this.#failEarly(index, decision.kind === 'execute' ? [] : decision.reasons);
+      return;
+    }
     this.#counts.skipped++;
     this.#io.report({ kind: 'stage-skipped', stage: evidence.stage.name, reason: decision.why });
     this.#settle(index, 'done');
@@ -176,17 +197,30 @@ class Reproduction {
 
   async #execute(index: number, inputs: KnownInputs, reasons: readonly Reason[]): Promise<void> {
     const stage = this.#project.graph.stages[index]!;
-    const end = await executeStage(this.#project, index, inputs, { reasons, noCommit: this.#options.noCommit }, this.#io);
+    const end = await executeStage(
+      this.#project,
+      index,
+      inputs,
+      { reasons, noCommit: this.#options.noCommit },
+      this.#io,
+    );
     if (end.kind === 'interrupted') return;
     if (end.kind === 'failed') {
       this.#counts.failed++;
       this.#io.report({ ...end, kind: 'stage-failed', stage: stage.name });
-      return this.#settle(index, 'failed');
+      this.#settle(index, 'failed');
+      return;
     }
     this.#saver.set(stage.name, end.lock);
     this.#executed.add(index);
     this.#counts.executed++;
-    this.#io.report({ kind: 'stage-executed', stage: stage.name, seconds: end.result.seconds, peakMemory: end.result.peakMemory, runId: end.runId });
+    this.#io.report({
+      kind: 'stage-executed',
+      stage: stage.name,
+      seconds: end.result.seconds,
+      peakMemory: end.result.peakMemory,
+      runId: end.runId,
+    });
     this.#settle(index, 'done');
   }
 
@@ -198,8 +232,16 @@ class Reproduction {
     if (end.kind === 'interrupted') return;
     if (end.kind === 'failed') {
       this.#counts.failed++;
-      this.#io.report({ kind: 'stage-failed', stage: stage.name, message: end.message, seconds: 0, tail: [], log: null });
-      return this.#settle(index, 'failed');
+      this.#io.report({
+        kind: 'stage-failed',
+        stage: stage.name,
+        message: end.message,
+        seconds: 0,
+        tail: [],
+        log: null,
+      });
+      this.#settle(index, 'failed');
+      return;
     }
     if (end.kind === 'lost') {
       this.#reasons.set(index, decision.reasons);
@@ -210,15 +252,32 @@ class Reproduction {
     this.#counts.restored++;
     this.#counts.saved += saved;
     const seconds = (this.#io.now() - startedAt) / 1000;
-    this.#io.report({ kind: 'stage-restored', stage: stage.name, reasons: decision.reasons, saved, seconds, runId: decision.from.entry?.runId ?? '' });
+    this.#io.report({
+      kind: 'stage-restored',
+      stage: stage.name,
+      reasons: decision.reasons,
+      saved,
+      seconds,
+      runId: decision.from.entry?.runId ?? '',
+    });
     this.#settle(index, 'done');
   }
 
   #failEarly(index: number, reasons: readonly Reason[]): void {
     const stage = this.#project.graph.stages[index]!;
-    const hint = reasons.map((reason) => (reason.kind === 'dep-missing' ? reason.hint : undefined)).find((text) => text !== undefined);
+    const hint = reasons
+      .map((reason) => (reason.kind === 'dep-missing' ? reason.hint : undefined))
+      .find((text) => text !== undefined);
     this.#counts.failed++;
-    this.#io.report({ kind: 'stage-failed', stage: stage.name, message: reasons.map(describeReason).join('; '), hint, seconds: 0, tail: [], log: null });
+    this.#io.report({
+      kind: 'stage-failed',
+      stage: stage.name,
+      message: reasons.map(describeReason).join('; '),
+      hint,
+      seconds: 0,
+      tail: [],
+      log: null,
+    });
     this.#settle(index, 'failed');
   }
 

@@ -17,7 +17,12 @@ export type RestoreEnd =
   | { readonly kind: 'failed'; readonly message: string }
   | { readonly kind: 'interrupted' };
 
-export async function restoreStage(project: Project, evidence: Evidence, from: Restorable, io: Pick<RunIo, 'report' | 'signal'>): Promise<RestoreEnd> {
+export async function restoreStage(
+  project: Project,
+  evidence: Evidence,
+  from: Restorable,
+  io: Pick<RunIo, 'report' | 'signal'>,
+): Promise<RestoreEnd> {
   const { stage, inputs } = evidence;
   for (const [position, out] of from.outs.entries()) {
     if (io.signal.aborted) return { kind: 'interrupted' };
@@ -26,8 +31,12 @@ export async function restoreStage(project: Project, evidence: Evidence, from: R
     const done = await project.store.checkout({ path: absolute(project, out.path), content: out.content }, link);
     project.forget(out.path);
     if (done.ok) continue;
-    if (done.error.kind === 'io') return { kind: 'failed', message: `cannot restore "${out.path}": ${done.error.message}` };
-    io.report({ kind: 'warning', message: `${stage.name}: the cached "${out.path}" is ${done.error.kind}: ${done.error.message}` });
+    if (done.error.kind === 'io')
+      return { kind: 'failed', message: `cannot restore "${out.path}": ${done.error.message}` };
+    io.report({
+      kind: 'warning',
+      message: `${stage.name}: the cached "${out.path}" is ${done.error.kind}: ${done.error.message}`,
+    });
     return { kind: 'lost' };
   }
   if (from.entry !== null) project.store.noteHit(from.entry);

@@ -256,10 +256,7 @@ describe('hostile objects and entries', () => {
     const content = await put(bed, 'out');
     const entry = makeEntry([content]);
     await bed.store.record(entry);
-    const files = [
-      bed.object(content),
-      runPath(bed, entry),
-    ];
+    const files = [bed.object(content), runPath(bed, entry)];
     const healthy = files.map((file) => readFileSync(file));
     const bytes = fc.oneof(
       fc.uint8Array({ maxLength: 80 }),

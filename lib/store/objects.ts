@@ -146,7 +146,7 @@ export class ObjectStore {
     return ioProblem(error, `cannot read object ${digest} from the cache ${this.layout.dir}`);
   }
 
-  /** Stores files that are not there yet. Afterwards their bytes are on the disk; their names are once syncNames() has been called. */
+  /** Stores files that are not there yet. Afterwards their bytes are on the disk; their names are once syncNames() was called, or an entry was synced after them. */
   async putFiles(sources: Iterable<Source>): Promise<Result<void, StoreProblem>> {
     const pace = new Pace();
     const seen = new Set<Digest>();

@@ -99,13 +99,10 @@ export class CacheStore implements ResultCache {
 
   async put(out: Placement): Promise<Result<void, StoreProblem>> {
     try {
+      if (out.content.kind === 'tree') return await this.#putTree(out);
       const { digest, size } = out.content;
-      const stored =
-        out.content.kind === 'tree'
-          ? await this.#putTree(out)
-          : await this.#objects.putFiles([{ path: out.path, digest, size }]);
-      if (stored.ok) this.#objects.syncNames(digest);
-      return stored;
+      // The name alone is not synced: that comes with the entry, and one lost in a power cut is a missing object, which is a miss.
+      return await this.#objects.putFiles([{ path: out.path, digest, size }]);
     } catch (error) {
       return err(ioProblem(error, `cannot store "${out.path}" in the cache ${this.#layout.dir}`));
     }
@@ -129,7 +126,10 @@ export class CacheStore implements ResultCache {
       entry.kind === 'file' ? [{ path: `${folder}/${entry.path}`, digest: entry.digest, size: entry.size }] : [],
     );
     const stored = await this.#objects.putFiles(files);
-    return stored.ok ? this.#objects.putText(out.content.digest, text) : stored;
+    if (!stored.ok) return stored;
+    const last = await this.#objects.putText(out.content.digest, text);
+    if (last.ok) this.#objects.syncNames(out.content.digest);
+    return last;
   }
 
   /** Writes a run entry. Where the cache cannot be written to, the run stands but is not remembered: a warning says so. */
@@ -250,7 +250,7 @@ export class CacheStore implements ResultCache {
         guard.value.release();
       }
     } catch (error) {
-      return err(ioProblem(error, `cannot finish with the cache ${this.#layout.dir}`));
+      return err(ioProblem(error, `cannot work on the cache ${this.#layout.dir}`));
     }
   }
 }

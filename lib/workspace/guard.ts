@@ -119,7 +119,11 @@ function takeOver(path: string, dead: Owner | undefined): boolean {
     throw error;
   }
   const moved = readOwner(aside);
-  const caughtLiveOne = moved !== undefined && moved !== 'gone' && (dead === undefined || moved.pid !== dead.pid || moved.startTime !== dead.startTime) && isAlive(moved);
+  const caughtLiveOne =
+    moved !== undefined &&
+    moved !== 'gone' &&
+    (dead === undefined || moved.pid !== dead.pid || moved.startTime !== dead.startTime) &&
+    isAlive(moved);
   try {
     if (!caughtLiveOne) return create(path);
     linkSync(aside, path);

@@ -1,7 +1,14 @@
 // pipeline.lock: the committed record of the last good run of each stage. JSON, sorted by stage name, so that the same runs
 // give the same bytes and two people who ran different stages rarely meet in a merge.
 
-import { encodeContent, decodeFingerprint, decodeOut, decodeParts, haveDistinctPaths, isRecord } from '../plan/decode.ts';
+import {
+  encodeContent,
+  decodeFingerprint,
+  decodeOut,
+  decodeParts,
+  haveDistinctPaths,
+  isRecord,
+} from '../plan/decode.ts';
 import type { Lock, LockEntry } from '../plan/record.ts';
 import { readTextIfExists, writeFileAtomic } from '../core/disk.ts';
 import { failure } from '../core/failure.ts';
@@ -43,7 +50,8 @@ export function decodeLock(file: string, text: string): Result<Lock, Fault> {
   const parsed = parseJson(file, text);
   if (!parsed.ok) return parsed;
   const root = parsed.value;
-  if (!isRecord(root) || !isRecord(root['stages'])) return err(damaged(file, 1, 'the lock file is damaged: it has no "stages"'));
+  if (!isRecord(root) || !isRecord(root['stages']))
+    return err(damaged(file, 1, 'the lock file is damaged: it has no "stages"'));
   if (root['version'] !== version) {
     const line = lineOf(text, /"version"/) ?? 1;
     return err({
@@ -155,7 +163,10 @@ export class LockFile {
       try {
         writeFileAtomic(this.#path, text, { durable: true });
       } catch (error) {
-        const hint = codeOf(error) === 'ENOSPC' ? 'free some space and run `dagrun repro` again: what ran is in the cache' : undefined;
+        const hint =
+          codeOf(error) === 'ENOSPC'
+            ? 'free some space and run `dagrun repro` again: what ran is in the cache'
+            : undefined;
         return err(failure('storage', { message: `cannot write ${this.#path}: ${messageOf(error)}`, hint }));
       }
     }

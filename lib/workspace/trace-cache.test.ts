@@ -70,6 +70,18 @@ describe('when nothing changed', () => {
   });
 });
 
+describe('when digests take their time', () => {
+  it('a changed version is noticed all the same', async () => {
+    const rig = rigOf({ 'main.ts': `import 'p'` });
+    rig.install('p', '1.0.0');
+    await rig.trace('main.ts');
+    rig.install('p', '2.0.0');
+    const { root, stateDir } = rig;
+    const result = await new CodeTracer({ root, stateDir, digest: async (path) => rig.digest(path) }).trace(entry);
+    expect(result.ok && { ...result.value.packages }).toEqual({ p: '2.0.0' });
+  });
+});
+
 describe('when little changed', () => {
   it('only the edited file is parsed', async () => {
     const rig = rigOf(tree);
@@ -137,7 +149,7 @@ describe('within one process', () => {
   it('many traces at once share their work', async () => {
     const rig = rigOf({ 'x.ts': `import './s.ts'`, 'y.ts': `import './s.ts'`, 's.ts': '' });
     const tracer = rig.tracer();
-    await Promise.all(['x.ts', 'y.ts', 'x.ts'].map((name) => tracer.trace(name as RepoPath)));
+    await Promise.all(['x.ts', 'y.ts', 'x.ts'].map(async (name) => tracer.trace(name as RepoPath)));
     expect(rig.work.filter((work) => work === 'parse s.ts')).toHaveLength(1);
     expect(rig.work.filter((work) => work.startsWith('parse'))).toHaveLength(3);
   });
@@ -290,37 +302,41 @@ const edit: fc.Arbitrary<Edit> = fc.oneof(
   fc.record({ kind: fc.constant('package' as const), target: small }),
 );
 
-function apply(rig: TraceRig, change: Edit): void {
+/** The files that an edit writes, or what it removes. */
+function filesOf(change: Edit): Tree | string {
   switch (change.kind) {
     case 'write': {
       const source = change.imports.map((to, at) => styles[(change.style + at) % styles.length]!(to)).join('\n');
-      return rig.write({ [forms[change.form]!.replaceAll('#', String(change.file))]: source });
+      return { [forms[change.form]!.replaceAll('#', String(change.file))]: source };
     }
     case 'remove':
-      return rig.remove(forms[change.form]!.replaceAll('#', String(change.file)));
+      return forms[change.form]!.replaceAll('#', String(change.file));
     case 'install':
-      return rig.install('p', `${change.version}.0.0`, folders[change.where]!);
+      return {
+        [`${folders[change.where]!}/node_modules/p/package.json`]: `{"name":"p","version":"${change.version}.0.0"}`,
+      };
     case 'uninstall':
-      return rig.remove(`${folders[change.where]!}/node_modules`);
-    case 'tsconfig':
-      rig.write({
-        'base.json': JSON.stringify({
-          compilerOptions: { paths: { '@/*': [['./*', './f1/*', './*.ts', './f2/*'][change.target]] } },
-        }),
-      });
-      return rig.write({
-        [change.target % 2 === 0 ? 'tsconfig.json' : 'f1/tsconfig.json']:
-          `{"extends":"${change.target % 2 === 0 ? './' : '../'}base.json"}`,
-      });
-    case 'package':
-      return rig.write({
-        'package.json': JSON.stringify({
-          name: 'me',
-          exports: './f1.ts',
-          imports: { '#*': ['./*.ts', './*.js', './*/index.ts', './f1/*.ts'][change.target] },
-        }),
-      });
+      return `${folders[change.where]!}/node_modules`;
+    case 'tsconfig': {
+      const target = ['./*', './f1/*', './*.ts', './f2/*'][change.target];
+      const [file, base] =
+        change.target % 2 === 0 ? ['tsconfig.json', './base.json'] : ['f1/tsconfig.json', '../base.json'];
+      return {
+        'base.json': JSON.stringify({ compilerOptions: { paths: { '@/*': [target] } } }),
+        [file]: JSON.stringify({ extends: base }),
+      };
+    }
+    case 'package': {
+      const target = ['./*.ts', './*.js', './*/index.ts', './f1/*.ts'][change.target];
+      return { 'package.json': JSON.stringify({ name: 'me', exports: './f1.ts', imports: { '#*': target } }) };
+    }
   }
+}
+
+function apply(rig: TraceRig, change: Edit): void {
+  const files = filesOf(change);
+  if (typeof files === 'string') rig.remove(files);
+  else rig.write(files);
 }
 
 describe('any history of edits', () => {
@@ -348,7 +364,7 @@ describe('any history of edits', () => {
                 }
               }
               const remembered = await rig.trace('main.ts');
-              const fresh = await rig.tracer(join(rig.folder, `none-${Math.random()}`)).trace(entry);
+              const fresh = await rig.tracer(join(rig.folder, 'no state')).trace(entry);
               expect(remembered).toEqual(fresh);
               if (fresh.ok) found++;
               else errors++;

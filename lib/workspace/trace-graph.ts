@@ -8,7 +8,7 @@ import type { Observation } from '../core/observation.ts';
 import type { MaybePromise } from '../core/result.ts';
 import { readBytes, DiskMoment, Probe } from './trace-disk.ts';
 import { dialectOf, dialectOfScript, loadParser, readImports } from './trace-imports.ts';
-import type { ImportSite } from './trace-imports.ts';
+import type { ImportSite, Parse } from './trace-imports.ts';
 import type { SourceNode, TraceCache } from './trace-cache.ts';
 import { isBare, resolveImport } from './trace-resolve.ts';
 import type { Importer, Target } from './trace-resolve.ts';
@@ -34,6 +34,7 @@ export class TraceGraph {
   readonly #onWork: GraphOptions['onWork'];
   readonly #nodes = new Map<FileId, MaybePromise<SourceNode>>();
   readonly #tsconfigs = new Map<string, TsconfigReading>();
+  #parser: Promise<Parse> | undefined;
   /** By position of the fact: whether it still holds. */
   readonly #holding: (boolean | undefined)[] = [];
 
@@ -99,13 +100,20 @@ export class TraceGraph {
     // The digest is that of the bytes that were read, even where they changed since they were observed.
     const node = leaf(digestBytes(bytes));
     if (dialect === undefined) return this.#remember(id, node);
-    this.#onWork('load-parser', key);
-    const parse = await loadParser();
+    const parse = await this.#loadParserFor(key);
     this.#onWork('parse', key);
     const imports = readImports(parse, source, dialect);
     if (imports.ok) return this.#resolveNode(id, { ...node, imports: JSON.stringify(imports.value) });
     const { line, column, message } = imports.error;
     return this.#remember(id, { ...node, problems: [`${key}:${line}:${column}: ${message}`] });
+  }
+
+  #loadParserFor(key: string): Promise<Parse> {
+    if (this.#parser === undefined) {
+      this.#onWork('load-parser', key);
+      this.#parser = loadParser();
+    }
+    return this.#parser;
   }
 
   /** Finds anew where the imports of a source lead. */

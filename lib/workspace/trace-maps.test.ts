@@ -127,5 +127,5 @@ describe('package.json "imports" lead where Node.js says', () => {
 
 /** import.meta.resolve() names targets that do not exist, require.resolve() does not. */
 function existing(target: string | null | undefined): string | null {
-  return target != null && targets.includes(target.slice(2)) ? target : null;
+  return typeof target === 'string' && targets.includes(target.slice(2)) ? target : null;
 }

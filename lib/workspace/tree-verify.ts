@@ -18,7 +18,7 @@ const unknown = 0;
 const same = 1;
 
 /** Everything a thread needs, in a form that can be sent to one. */
-interface Job {
+export interface Job {
   /** Absolute path of the folder, ending in a slash. */
   readonly base: string;
   readonly memory: ArrayBufferLike;
@@ -65,7 +65,8 @@ export function* verifyTree(
   return result;
 }
 
-function prepare(record: TreeRecord, base: string, listed: string | null): Job {
+/** The work of checking a record, cut into units. */
+export function prepare(record: TreeRecord, base: string, listed: string | null): Job {
   const units: number[] = [];
   let first = 0;
   for (let folder = 0; folder < record.meta.folders; folder++) {
@@ -99,7 +100,7 @@ function prepare(record: TreeRecord, base: string, listed: string | null): Job {
 }
 
 /** Runs verifyUnits in a second thread. A helper that fails is no loss. */
-function startHelper(job: Job): Worker | undefined {
+export function startHelper(job: Job): Worker | undefined {
   try {
     const source = `(${verifyUnits.toString()})(require('node:fs'), require('node:worker_threads').workerData, Infinity)`;
     const helper = new Worker(source, { eval: true, workerData: job, execArgv: [], env: SHARE_ENV });

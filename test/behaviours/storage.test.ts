@@ -67,7 +67,7 @@ describe('storage, locking, parsing', () => {
     const kept = rig.inode('d/sub/b');
     rig.write({ 'd/a': 'edited', 'd/extra/file': 'x' });
     chmodSync(rig.path('d/tool'), 0o644);
-    expect((await rig.run(['checkout'])).code).toBe(0);
+    expect((await rig.run(['checkout', '--force'])).code).toBe(0);
     expect(rig.inode('d/sub/b')).toBe(kept);
     expect(rig.read('d/a')).toBe('a\n');
     expect(rig.has('d/extra')).toBe(false);
@@ -248,7 +248,9 @@ describe('storage, locking, parsing', () => {
       (lock) => lock.replace(/"version":\s*\d+/, '"version": 999'),
       /^pipeline\.lock:\d+.*(version|999)/m,
     ],
-    ['of the wrong shape', (lock) => lock.replace(/"stages":\s*\{/, '"stages": {"only": 5, '), /^pipeline\.lock:\d+/m],
+    ['of the wrong shape', (lock) => lock.replace(/"only": \{/, '"only": 5, "x": {'), /^pipeline\.lock:\d+/m],
+    ['with a bad digest', (lock) => lock.replace(/"digest": "../, '"digest": "zz'), /^pipeline\.lock:\d+/m],
+    ['a list', () => '[]\n', /^pipeline\.lock:1/m],
     ['in conflict', (lock) => `<<<<<<< HEAD\n${lock}=======\n${lock}>>>>>>> other\n`, /^pipeline\.lock:1:.*conflict/m],
   ];
   it.each(lockFaults)(
@@ -304,7 +306,6 @@ describe('storage, locking, parsing', () => {
       6,
       'y',
     ],
-    ['an unclosed brace', 'stages:\n  only:\n    cmd: "echo ${oops"\n', 3, '${'],
   ])('64. template errors point at file, line, column and key: %s', async (_, text, line, key) => {
     const said = await refused(text);
     expect(said).toMatch(new RegExp(`^pipeline\\.yaml:${line}:\\d+: `, 'm'));

@@ -1,5 +1,6 @@
-// Loaded with --import: moves the clock of the program under test by RIG_CLOCK_DAYS.
-const shift = Number(process.env.RIG_CLOCK_DAYS) * 86_400_000;
+// Loaded with --import: a clock that is RIG_CLOCK_DAYS ahead, and on which everything takes RIG_CLOCK_RATE times as long.
+const shift = Number(process.env.RIG_CLOCK_DAYS ?? 0) * 86_400_000;
+const rate = Number(process.env.RIG_CLOCK_RATE ?? 1);
 const RealDate = Date;
 globalThis.Date = class extends RealDate {
   constructor(...args) {
@@ -9,3 +10,6 @@ globalThis.Date = class extends RealDate {
     return RealDate.now() + shift;
   }
 };
+
+const realNow = performance.now.bind(performance);
+performance.now = () => realNow() * rate;

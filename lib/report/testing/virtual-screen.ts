@@ -64,6 +64,7 @@ export class VirtualScreen implements Output {
 
   write(text: string): boolean {
     this.writes.push(text);
+    // eslint-disable-next-line no-control-regex -- the escape character is what a terminal looks for
     const token = /\u001b\[(\?)?(\d*)(?:;\d+)*([A-Za-z])|([\s\S])/gu;
     for (const [whole, mode, count, letter, character] of text.matchAll(token)) {
       if (letter !== undefined) this.#control(mode === '?', Number(count === '' ? 0 : count), letter, whole);

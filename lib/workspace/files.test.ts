@@ -1,0 +1,458 @@
+import { execFileSync } from 'node:child_process';
+import {
+  appendFileSync,
+  chmodSync,
+  chownSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { createServer } from 'node:net';
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { digestBytes, digestText, loadDigest } from '../core/digest.ts';
+import { encodeManifest } from '../core/manifest.ts';
+import type { Observation } from '../core/observation.ts';
+import type { RepoPath } from '../core/path.ts';
+import { FilesRig, plainDigest, settle } from './files-rig.ts';
+import type { WorkspaceFiles } from './files.ts';
+
+let rig: FilesRig;
+beforeAll(loadDigest);
+beforeEach(() => {
+  rig = new FilesRig();
+});
+afterEach(() => rig.close());
+
+/** What a new process sees, and how many files it read. */
+async function look(path: string): Promise<{ seen: Observation; read: number }> {
+  const files = await rig.open();
+  const seen = await files.observe(path);
+  files.save();
+  return { seen, read: files.filesRead };
+}
+
+function digestOf(seen: Observation): string {
+  return 'digest' in seen ? seen.digest : `no digest: ${JSON.stringify(seen)}`;
+}
+
+function reasonOf(seen: Observation): string {
+  return seen.kind === 'unreadable' ? seen.reason : `readable: ${JSON.stringify(seen)}`;
+}
+
+function sampleTree(): void {
+  mkdirSync(rig.at('data/sub/deep'), { recursive: true });
+  mkdirSync(rig.at('data/empty'));
+  writeFileSync(rig.at('data/a'), 'one');
+  writeFileSync(rig.at('data/a.txt'), 'two');
+  writeFileSync(rig.at('data/sub/b'), 'three');
+  writeFileSync(rig.at('data/sub/deep/ü \n"x"'), 'four');
+  writeFileSync(rig.at('data/sub.txt'), 'five');
+}
+
+describe('a single file', () => {
+  it('is seen with digest, size and executable bit', async () => {
+    writeFileSync(rig.at('f'), 'hello');
+    const digest = digestText('hello');
+    expect((await look('f')).seen).toEqual({ kind: 'file', digest, size: 5, executable: false });
+    chmodSync(rig.at('f'), 0o755);
+    expect((await look('f')).seen).toEqual({ kind: 'file', digest, size: 5, executable: true });
+  });
+
+  it('is answered synchronously when small', async () => {
+    writeFileSync(rig.at('f'), 'hello');
+    const files = await rig.open();
+    expect(files.observe('f')).toMatchObject({ kind: 'file' });
+  });
+
+  it('is not read again once its digest is settled', async () => {
+    writeFileSync(rig.at('f'), 'hello');
+    await settle();
+    expect((await look('f')).read).toBe(1);
+    expect((await look('f')).read).toBe(0);
+  });
+
+  it('is read again after a touch, with the same digest', async () => {
+    writeFileSync(rig.at('f'), 'hello');
+    await settle();
+    const before = await look('f');
+    utimesSync(rig.at('f'), 1, 1);
+    const after = await look('f');
+    expect(after.read).toBe(1);
+    expect(after.seen).toEqual(before.seen);
+  });
+
+  it('is missing where nothing is, where a parent is a file, and where a link dangles', async () => {
+    writeFileSync(rig.at('f'), '');
+    symlinkSync('nowhere', rig.at('l'));
+    symlinkSync('loop', rig.at('loop'));
+    for (const path of ['x', 'x/y', 'f/y', 'l', 'loop']) expect((await look(path)).seen).toEqual({ kind: 'missing' });
+  });
+
+  it('is seen outside the workspace, and through a link', async () => {
+    mkdirSync(rig.at('ws'));
+    writeFileSync(rig.at('f'), 'hello');
+    symlinkSync('f', rig.at('l'));
+    const { seen } = await look('l');
+    expect(digestOf(seen)).toBe(digestText('hello'));
+    expect((await look(rig.at('f'))).seen).toEqual(seen);
+    expect((await look(`../${rig.root.split('/').at(-1)!}/f`)).seen).toEqual(seen);
+  });
+
+  it('behind a link is seen when the link is turned to another file', async () => {
+    writeFileSync(rig.at('a'), 'aaa');
+    writeFileSync(rig.at('b'), 'bbb');
+    symlinkSync('a', rig.at('l'));
+    await settle();
+    await look('l');
+    rmSync(rig.at('l'));
+    symlinkSync('b', rig.at('l'));
+    expect(digestOf((await look('l')).seen)).toBe(digestText('bbb'));
+  });
+
+  it('of many megabytes gives a promise and lets timers run meanwhile', async () => {
+    const bytes = Buffer.alloc(700_000_001, 'abc');
+    writeFileSync(rig.at('big'), bytes);
+    const files = await rig.open();
+    let ticks = 0;
+    const timer = setInterval(() => ticks++, 1);
+    const answer = files.observe('big');
+    expect(answer).toBeInstanceOf(Promise);
+    expect(files.observe('big')).toBe(answer);
+    expect(digestOf(await answer)).toBe(digestBytes(bytes));
+    clearInterval(timer);
+    expect(ticks).toBeGreaterThan(0);
+    expect(files.filesRead).toBe(1);
+  });
+});
+
+describe('never a stale answer', () => {
+  it('notices a same-size edit within the same clock tick as the last hash', async () => {
+    for (let round = 0; round < 60; round++) {
+      writeFileSync(rig.at('f'), `old ${String(round).padStart(3)}`);
+      await look('f');
+      writeFileSync(rig.at('f'), `new ${String(round).padStart(3)}`);
+      expect(digestOf((await look('f')).seen)).toBe(digestText(`new ${String(round).padStart(3)}`));
+    }
+  });
+
+  it('notices it inside a folder, too', async () => {
+    mkdirSync(rig.at('d'));
+    for (let round = 0; round < 60; round++) {
+      writeFileSync(rig.at('d/f'), 'old');
+      await look('d');
+      writeFileSync(rig.at('d/f'), 'new');
+      expect(digestOf((await look('d')).seen)).toBe(plainDigest(rig.at('d')));
+    }
+  });
+
+  it('notices a same-size edit whose mtime was put back', async () => {
+    mkdirSync(rig.at('d'));
+    writeFileSync(rig.at('d/f'), 'old');
+    await settle();
+    const before = await look('d');
+    const file = await look('d/f');
+    const { atime, mtime } = statSync(rig.at('d/f'));
+    writeFileSync(rig.at('d/f'), 'new');
+    utimesSync(rig.at('d/f'), atime, mtime);
+    expect(digestOf((await look('d')).seen)).not.toBe(digestOf(before.seen));
+    expect(digestOf((await look('d/f')).seen)).not.toBe(digestOf(file.seen));
+  });
+
+  it('does not believe a file whose times lie in the future', async () => {
+    writeFileSync(rig.at('f'), 'x');
+    utimesSync(rig.at('f'), 4e9, 4e9);
+    await settle();
+    expect((await look('f')).read).toBe(1);
+    expect((await look('f')).read).toBe(1);
+  });
+});
+
+describe('a folder', () => {
+  it('has the digest of its canonical manifest, empty folders and odd names included', async () => {
+    sampleTree();
+    chmodSync(rig.at('data/a'), 0o755);
+    const { seen } = await look('data');
+    expect(seen).toEqual({ kind: 'tree', digest: plainDigest(rig.at('data')), size: 19, files: 5 });
+  });
+
+  it('without entries is an empty tree', async () => {
+    mkdirSync(rig.at('d'));
+    expect((await look('d')).seen).toEqual({ kind: 'tree', digest: digestText(encodeManifest([])), size: 0, files: 0 });
+  });
+
+  it('is not read again while nothing changes', async () => {
+    sampleTree();
+    await settle();
+    const first = await look('data');
+    expect(first.read).toBe(5);
+    expect(await look('data')).toEqual({ seen: first.seen, read: 0 });
+  });
+
+  const changes: readonly [string, number, () => void][] = [
+    ['a file is edited', 1, () => writeFileSync(rig.at('data/sub/b'), 'other')],
+    ['a file is added', 1, () => writeFileSync(rig.at('data/sub/new'), '')],
+    ['a file is removed', 0, () => rmSync(rig.at('data/sub/b'))],
+    ['a file is renamed', 1, () => renameSync(rig.at('data/sub/b'), rig.at('data/sub/c'))],
+    ['a folder is renamed', 2, () => renameSync(rig.at('data/sub'), rig.at('data/bus'))],
+    ['an empty folder is removed', 0, () => rmSync(rig.at('data/empty'), { recursive: true })],
+    ['an empty folder is added', 0, () => mkdirSync(rig.at('data/sub/empty'))],
+    ['a folder gets its first file', 1, () => writeFileSync(rig.at('data/empty/x'), '')],
+    ['the executable bit is set', 1, () => chmodSync(rig.at('data/a'), 0o755)],
+    [
+      'a file becomes a folder',
+      1,
+      () => {
+        rmSync(rig.at('data/a'));
+        mkdirSync(rig.at('data/a'));
+        writeFileSync(rig.at('data/a/x'), 'one');
+      },
+    ],
+    [
+      'a folder becomes a link to its copy',
+      0,
+      () => {
+        renameSync(rig.at('data/sub'), rig.at('data/real'));
+        symlinkSync('real', rig.at('data/sub'));
+      },
+    ],
+  ];
+  it.each(changes)('is different when %s', async (_, read, change) => {
+    sampleTree();
+    await settle();
+    const before = await look('data');
+    change();
+    await settle();
+    const after = await look('data');
+    expect(digestOf(after.seen)).not.toBe(digestOf(before.seen));
+    expect(digestOf(after.seen)).toBe(plainDigest(rig.at('data')));
+    if (read === 1) expect(after.read).toBe(1);
+    expect((await look('data')).read).toBe(0);
+  });
+
+  it('never counts version control, the state folder, and what is excluded', async () => {
+    sampleTree();
+    const files = await rig.open({ excluded: ['cache', 'p.lock'] });
+    const before = await files.observe('');
+    for (const folder of ['.git', 'data/.git', 'cache']) {
+      mkdirSync(rig.at(folder));
+      writeFileSync(rig.at(`${folder}/x`), 'x');
+    }
+    writeFileSync(rig.at('p.lock'), 'x');
+    expect(await files.recheck('')).toEqual(before);
+    writeFileSync(rig.at('p.lock2'), 'x');
+    expect(await files.recheck('')).not.toEqual(before);
+  });
+
+  it('of 31,000 files is checked by two threads, and one edit among them is noticed', async () => {
+    for (const folder of ['x', 'y']) {
+      mkdirSync(rig.at(`d/${folder}`), { recursive: true });
+      for (let file = 0; file < 15_500; file++) writeFileSync(rig.at(`d/${folder}/${file}`), '');
+    }
+    await settle();
+    const first = await look('d');
+    expect(await look('d')).toEqual({ seen: first.seen, read: 0 });
+    expect(readdirSync(rig.at('.dagrun/trees'))).toHaveLength(1);
+    writeFileSync(rig.at('d/y/77'), 'edited');
+    const edited = await look('d');
+    expect(edited.read).toBe(1);
+    expect(digestOf(edited.seen)).toBe(plainDigest(rig.at('d')));
+  });
+});
+
+describe('symbolic links', () => {
+  it('within a folder count by their text', async () => {
+    sampleTree();
+    symlinkSync('a', rig.at('data/l'));
+    symlinkSync('sub', rig.at('data/folder'));
+    symlinkSync('gone', rig.at('data/dangling'));
+    expect(digestOf((await look('data')).seen)).toBe(plainDigest(rig.at('data')));
+  });
+
+  it('to a file outside carry its digest; edits there are noticed', async () => {
+    mkdirSync(rig.at('d'));
+    writeFileSync(rig.at('out'), 'one');
+    symlinkSync('../out', rig.at('d/l'));
+    await settle();
+    const entry = { kind: 'link', path: 'l' as RepoPath, target: '../out' } as const;
+    const one = await look('d');
+    expect(digestOf(one.seen)).toBe(digestText(encodeManifest([{ ...entry, digest: digestText('one') }])));
+    expect((await look('d')).read).toBe(0);
+    writeFileSync(rig.at('out'), 'two');
+    expect(digestOf((await look('d')).seen)).toBe(
+      digestText(encodeManifest([{ ...entry, digest: digestText('two') }])),
+    );
+    rmSync(rig.at('out'));
+    expect(digestOf((await look('d')).seen)).toBe(digestText(encodeManifest([{ ...entry, digest: null }])));
+  });
+
+  it('to a folder outside carry its digest, over any number of hops', async () => {
+    for (const folder of ['d', 'e', 'f']) mkdirSync(rig.at(folder));
+    symlinkSync('../e', rig.at('d/l'));
+    symlinkSync(rig.at('f'), rig.at('e/l'));
+    writeFileSync(rig.at('f/x'), 'one');
+    await settle();
+    const one = await look('d');
+    expect(await look('d')).toEqual({ seen: one.seen, read: 0 });
+    writeFileSync(rig.at('f/x'), 'two');
+    const two = await look('d');
+    expect(digestOf(two.seen)).not.toBe(digestOf(one.seen));
+    const inner = digestOf((await look('e')).seen) as ReturnType<typeof digestText>;
+    const link = { kind: 'link', path: 'l' as RepoPath, target: '../e', digest: inner } as const;
+    expect(digestOf(two.seen)).toBe(digestText(encodeManifest([link])));
+  });
+
+  it('that lead in circles end, and give every process the same digest', async () => {
+    for (const folder of ['d', 'e', 'g']) {
+      mkdirSync(rig.at(folder));
+      writeFileSync(rig.at(`${folder}/x`), folder);
+    }
+    symlinkSync('..', rig.at('d/up'));
+    symlinkSync('../e', rig.at('d/e'));
+    symlinkSync('../d', rig.at('e/d'));
+    symlinkSync('../g', rig.at('e/g'));
+    symlinkSync('../d', rig.at('g/d'));
+    symlinkSync('self', rig.at('d/self'));
+    await settle();
+    const seen: Record<string, Observation> = {};
+    for (const path of ['d', 'e', 'g']) seen[path] = (await look(path)).seen;
+    for (const path of ['g', 'e', 'd', 'e', 'g']) {
+      const again = await look(path);
+      expect(again).toEqual({ seen: seen[path], read: 0 });
+      expect(await (await rig.open({ fresh: true })).observe(path)).toEqual(seen[path]);
+    }
+    const before = seen.d!;
+    writeFileSync(rig.at('g/x'), 'edited');
+    expect(digestOf((await look('d')).seen)).not.toBe(digestOf(before));
+  });
+
+  it('among folders that all link to each other end', async () => {
+    const names = [...'abcdefghij'];
+    for (const name of names) {
+      mkdirSync(rig.at(name));
+      for (const other of names) if (other !== name) symlinkSync(`../${other}`, rig.at(`${name}/${other}`));
+    }
+    expect(reasonOf((await look('a')).seen)).toContain('link to each other');
+  });
+
+  it('at the path itself are followed', async () => {
+    sampleTree();
+    symlinkSync('data', rig.at('l'));
+    expect(digestOf((await look('l')).seen)).toBe(plainDigest(rig.at('data')));
+  });
+});
+
+describe('what cannot be read is said to be so', () => {
+  it('a FIFO, a socket and a device', async () => {
+    mkdirSync(rig.at('d'));
+    execFileSync('mkfifo', [rig.at('d/pipe')]);
+    expect(reasonOf((await look('d')).seen)).toBe('"pipe" is a FIFO');
+    expect(reasonOf((await look('d/pipe')).seen)).toBe('it is a FIFO');
+    expect(reasonOf((await look('/dev/null')).seen)).toBe('it is a device');
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(rig.at('sock'), resolve));
+    expect(reasonOf((await look('sock')).seen)).toBe('it is a socket');
+    await new Promise((resolve) => server.close(resolve));
+    mkdirSync(rig.at('e'));
+    symlinkSync('/dev/null', rig.at('e/null'));
+    expect(reasonOf((await look('e')).seen)).toBe('"null" leads to something unreadable: it is a device');
+  });
+
+  it('a name or a link that is not valid UTF-8, and one that no manifest can hold', async () => {
+    mkdirSync(rig.at('d'));
+    mkdirSync(rig.at('e/C:'), { recursive: true });
+    mkdirSync(rig.at('g'));
+    writeFileSync(rig.at('d/\ufffd'), 'a legal name');
+    expect((await look('d')).seen.kind).toBe('tree');
+    writeFileSync(Buffer.concat([Buffer.from(rig.at('d/')), Buffer.from([0xff])]), 'x');
+    expect(reasonOf((await look('d')).seen)).toBe('the folder holds a name that is not valid UTF-8');
+    writeFileSync(rig.at('e/C:/x'), '');
+    expect(reasonOf((await look('e')).seen)).toContain('"C:/x" has a name that cannot be used');
+    symlinkSync(Buffer.from([0xff]), rig.at('g/l'));
+    expect(reasonOf((await look('g')).seen)).toContain('not valid UTF-8');
+  });
+
+  it('a file or folder without permission', async () => {
+    sampleTree();
+    chmodSync(rig.at('data/sub'), 0o000);
+    chmodSync(rig.at('data/a'), 0o000);
+    const asOther = process.geteuid!() === 0;
+    if (asOther) {
+      execFileSync('chown', ['-R', '65534:65534', rig.root]);
+      chownSync(rig.root, 65534, 65534);
+      process.seteuid!(65534);
+    }
+    try {
+      expect(reasonOf((await look('data/a')).seen)).toBe('permission denied');
+      expect(reasonOf((await look('data/sub/b')).seen)).toBe('permission denied');
+      expect(reasonOf((await look('data')).seen)).toBe('"a": permission denied');
+      expect(reasonOf((await look('data/sub')).seen)).toBe('the folder: permission denied');
+    } finally {
+      if (asOther) process.seteuid!(0);
+      chmodSync(rig.at('data/sub'), 0o755);
+    }
+  });
+});
+
+describe('what this process has seen', () => {
+  async function counted(path: string): Promise<WorkspaceFiles> {
+    const files = await rig.open();
+    await files.observe(path);
+    return files;
+  }
+
+  it('is remembered until it is forgotten, by a path at, in or around it', async () => {
+    sampleTree();
+    for (const forgotten of ['data', 'data/sub/b', '']) {
+      const files = await counted('data');
+      const before = await files.observe('data');
+      appendFileSync(rig.at('data/a'), 'x');
+      files.forget('dat');
+      expect(await files.observe('data')).toEqual(before);
+      files.forget(forgotten);
+      expect(await files.observe('data')).not.toEqual(before);
+    }
+  });
+
+  it('is forgotten through links, too', async () => {
+    sampleTree();
+    symlinkSync('data', rig.at('alias'));
+    mkdirSync(rig.at('d'));
+    symlinkSync('../data/a', rig.at('d/l'));
+    const files = await rig.open();
+    const paths = ['alias', 'alias/a', 'd'];
+    const before = await Promise.all(paths.map((path) => files.observe(path)));
+    writeFileSync(rig.at('data/a'), 'edited');
+    files.forget('data/a');
+    for (const [index, path] of paths.entries()) expect(await files.observe(path)).not.toEqual(before[index]);
+  });
+
+  it('is looked at again by recheck, which keeps using the index', async () => {
+    sampleTree();
+    await settle();
+    const files = await counted('data');
+    const before = await files.observe('data');
+    expect(await files.recheck('data')).toEqual(before);
+    expect(files.filesRead).toBe(5);
+    writeFileSync(rig.at('data/a'), 'ONE');
+    expect(await files.observe('data')).toEqual(before);
+    const after = await files.recheck('data');
+    expect(digestOf(after)).toBe(plainDigest(rig.at('data')));
+    expect(await files.observe('data')).toEqual(after);
+    expect(files.filesRead).toBe(6);
+  });
+
+  it('is saved without failing, also where the state folder cannot be written', async () => {
+    writeFileSync(rig.at('f'), 'x');
+    writeFileSync(rig.stateDir, 'a file in its place');
+    const files = await rig.open();
+    expect(await files.observe('f')).toMatchObject({ kind: 'file' });
+    files.save();
+    expect(lstatSync(rig.stateDir).isFile()).toBe(true);
+  });
+});
