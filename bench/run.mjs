@@ -1,18 +1,17 @@
 // Measures dagrun against its peers on the same synthetic pipelines: see README.md.
 //   node bench/run.mjs [--only NAME,…] [--peers a,b] [--runs N] [--write] [--no-install] [--keep] [--list]
 
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { loadavg } from 'node:os';
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { cases } from './lib/cases.mjs';
-import { BENCH, WORK, installMissing } from './lib/install.mjs';
-import { caseSection, machine, resultsPage } from './lib/report.mjs';
+import { WORK, installMissing } from './lib/install.mjs';
+import { writeCase } from './lib/record.mjs';
+import { caseSection, machine } from './lib/report.mjs';
 import { runCase } from './lib/subjects.mjs';
 import { allTools } from './lib/tools.mjs';
 
 const DEFAULT_ROUNDS = 9;
-const RECORD = join(WORK, 'results.json');
 
 const { values } = parseArgs({
   options: {
@@ -38,9 +37,6 @@ function chosen(text, known, what) {
   const unknown = names.find((name) => !known.includes(name));
   return unknown === undefined ? names : usage(`unknown ${what} "${unknown}"; one of: ${known.join(', ')}`);
 }
-
-/** @returns {Record<string, import('./lib/report.mjs').Recorded>} */
-const readRecord = () => (existsSync(RECORD) ? JSON.parse(readFileSync(RECORD, 'utf8')) : {});
 
 async function main() {
   if (values.list) return console.log(cases.map((row) => `${row.name.padEnd(22)}${row.title}`).join('\n'));
@@ -71,9 +67,8 @@ async function main() {
     };
     const recorded = { ...head, results: await runCase(row, tools, { rounds: count, keep: values.keep === true }) };
     console.log(caseSection(row, recorded));
-    if (values.write) writeFileSync(RECORD, `${JSON.stringify({ ...readRecord(), [row.name]: recorded }, null, 1)}\n`);
+    if (values.write) writeCase(row.name, recorded);
   }
-  if (values.write) writeFileSync(join(BENCH, 'RESULTS.md'), resultsPage(readRecord()));
 }
 
 await main();

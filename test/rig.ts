@@ -293,8 +293,15 @@ export class Rig {
     return run;
   }
 
-  run(args: readonly string[], options: RunOptions = {}): Promise<Finished> {
-    return this.start(args, options).end();
+  /** Runs the program to its end. One that hangs is killed, and its `code` is null. */
+  async run(args: readonly string[], options: RunOptions = {}): Promise<Finished> {
+    const run = this.start(args, options);
+    const timer = setTimeout(() => run.signal('SIGKILL'), patience);
+    try {
+      return await run.end();
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   /** `repro --json …`, and what it said. */

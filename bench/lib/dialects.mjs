@@ -72,7 +72,8 @@ export const dialects = {
   /** @param {string} dir @param {Shape} shape */
   turbo(dir, shape) {
     const task = (/** @type {Stage} */ stage) => ({
-      inputs: globs(stage),
+      // No inputs at all would mean every file of the package; package.json always counts anyway.
+      inputs: globs(stage).length > 0 ? globs(stage) : ['package.json'],
       outputs: [stage.out],
       dependsOn: stage.after,
     });

@@ -90,18 +90,23 @@ function growthSection(recorded) {
   return `## Growth\nTime above \`node -e 0\` for ten times the size; linear: at most 13.\n\n| | | factor | |\n| --- | --- | --- | --- |\n${lines.join('\n')}\n`;
 }
 
-/** @param {Record<string, Recorded>} recorded by case name */
-export function resultsPage(recorded) {
+/** @param {Record<string, Recorded>} recorded by case name @param {{ date: string, table: string } | undefined} matrix */
+export function resultsPage(recorded, matrix) {
   const sections = cases.flatMap((row) =>
     recorded[row.name] === undefined ? [] : [caseSection(row, recorded[row.name])],
   );
   const missing = cases.filter((row) => recorded[row.name] === undefined).map((row) => `- ${row.title}`);
   const open = missing.length === 0 ? '' : `## Not measured yet\n${missing.join('\n')}\n`;
+  const changes =
+    matrix === undefined
+      ? ''
+      : `## Change matrix\n${matrix.date}; what each tool was seen to do (node bench/change-matrix.mjs --write).\n\n${matrix.table}`;
   return [
     '# Results',
     'Written by `node bench/run.mjs --write`; method in [README.md](README.md). Absolute figures belong to the machine named; the ratios are what counts.\n',
     ...sections,
     growthSection(recorded),
+    changes,
     open,
   ]
     .filter((part) => part !== '')

@@ -10,7 +10,7 @@ import { comesTrue, endFamily, isGroupAlive } from './family.ts';
 import type { Family } from './family.ts';
 import type { JobLog } from './log.ts';
 import type { MemoryMeter } from './memory.ts';
-import { findProcesses } from './processes.ts';
+import { findProcesses, hasProc } from './processes.ts';
 import type { Scratch } from './scratch.ts';
 import { markerName } from './watchdog.ts';
 import type { Watchdog } from './watchdog.ts';
@@ -201,8 +201,8 @@ async function endLeftovers(running: Running, received: Promise<void>): Promise<
   await endFamily(family, tools.grace);
   await within(received, lastWait);
   const number = members.length + strays.length;
-  const who = number === 0 ? 'what' : number === 1 ? 'a process that' : `${number} processes that`;
-  request.log.note(`ended ${who} "${headline(request.command)}" left running`);
+  const who = !hasProc ? 'what' : number === 1 ? 'a process that' : `${number} processes that`;
+  if (!hasProc || number > 0) request.log.note(`ended ${who} "${headline(request.command)}" left running`);
   if (!channel.ended) request.log.note('some process still holds the output of that command; it is not waited for');
 }
 
@@ -222,10 +222,13 @@ function whenAborted(signal: AbortSignal): { readonly promise: Promise<undefined
   return { promise, dispose: () => listener && signal.removeEventListener('abort', listener) };
 }
 
-/** Waits for the promise, at most so many seconds. */
+/**
+ * Waits for the promise, at most so many seconds. Where the runner itself was busy for that long, what has happened meanwhile is
+ * still taken into account: timers come first in a turn of the event loop, then news of processes and pipes, then setImmediate.
+ */
 async function within(promise: Promise<unknown>, seconds: number): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
-  const limit = new Promise((resolve) => (timer = setTimeout(resolve, seconds * 1000)));
+  const limit = new Promise((resolve) => (timer = setTimeout(() => setImmediate(resolve), seconds * 1000)));
   await Promise.race([promise, limit]);
   clearTimeout(timer);
 }

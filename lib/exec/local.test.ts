@@ -190,6 +190,16 @@ describe('a time limit', () => {
     expect((await rig.run('sleep 0.05', { timeout: 90 * 24 * 3600 })).end).toMatchObject({ kind: 'exited', code: 0 });
   });
 
+  it('does not count the time for which the runner itself was busy after the command had ended', async () => {
+    const busy = (milliseconds: number) => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
+    const { end, lines } = await rig.run('echo ready; sleep 0.1; echo done', {
+      timeout: 1,
+      onLine: (line) => line === 'ready' && busy(1500),
+    });
+    expect(end).toMatchObject({ kind: 'exited', code: 0 });
+    expect(lines).toEqual(['ready', 'done']);
+  });
+
   it('leaves output that came before it', async () => {
     const { lines, log } = await rig.run('echo before; sleep 30', { timeout: 0.3 });
     expect(lines).toEqual(['before']);

@@ -122,6 +122,7 @@ class Stop {
   readonly #outer: AbortSignal;
   readonly #interrupt = (): void => this.now('interrupted');
   #timer: NodeJS.Timeout | undefined;
+  #lastTurn: NodeJS.Immediate | undefined;
   reason: StopReason | undefined;
 
   constructor(timeout: number | null, outer: AbortSignal) {
@@ -144,12 +145,14 @@ class Stop {
 
   dispose(): void {
     clearTimeout(this.#timer);
+    clearImmediate(this.#lastTurn);
     this.#outer.removeEventListener('abort', this.#interrupt);
   }
 
   #wait(deadline: number): void {
     const left = deadline - performance.now();
-    if (left <= 0) this.now('timed-out');
+    // A runner that was busy itself hears of the end of a command only after its timers; setImmediate comes after both.
+    if (left <= 0) this.#lastTurn = setImmediate(() => this.now('timed-out'));
     else this.#timer = setTimeout(() => this.#wait(deadline), Math.min(left, longestTimer)).unref();
   }
 }

@@ -196,22 +196,20 @@ if (hasProc)
     });
 
     it('at any moment leaves no process behind', async () => {
-      let seen = 0;
       for (let round = 0; round < 8; round++) {
         const program = startRunner(
           Array.from({ length: 6 }, (_, i) => `sleep 0.0${round}; sh -c 'sleep 300 & exec sleep 30${i}'`),
         );
         expect(await comesTrue(() => helpers().length > 0, 5)).toBe(true);
+        if (round >= 4) expect(await comesTrue(() => commandsIn(folder).length > 0, 5)).toBe(true);
         // Not a wait for something: the moment of the kill is what is tried.
-        await new Promise((resolve) => setTimeout(resolve, round * 15));
-        if (round > 4) seen += commandsIn(folder).length;
+        await new Promise((resolve) => setTimeout(resolve, (round % 4) * 20));
         program.child.kill('SIGKILL');
         await program.closed;
         const left = () => commandsIn(folder);
         expect(await comesTrue(() => left().length === 0, 8)).toBe(true);
         expect(await comesTrue(() => helpers().length === 0, 8)).toBe(true);
       }
-      expect(seen).toBeGreaterThan(0);
     });
   });
 

@@ -223,17 +223,17 @@ describe('whatever the text, the parser gives a pipeline or faults', () => {
   it('arbitrary text', () =>
     fc.assert(
       fc.property(fc.oneof(fc.string({ unit: 'binary', maxLength: 200 }), shards), (text) => check(text)),
-      { numRuns: 500 },
+      { numRuns: 200 },
     ));
   it('mutations of a valid pipeline', () =>
     fc.assert(
       fc.property(mutated, (text) => check(text)),
-      { numRuns: 500 },
+      { numRuns: 200 },
     ));
   it('random structures', () =>
     fc.assert(
       fc.property(documents, (text) => check(text)),
-      { numRuns: 500 },
+      { numRuns: 200 },
     ));
   it('random variables', () =>
     fc.assert(
@@ -244,7 +244,7 @@ describe('whatever the text, the parser gives a pipeline or faults', () => {
         ),
         (variables) => check(valid, variables),
       ),
-      { numRuns: 300 },
+      { numRuns: 150 },
     ));
 });
 
@@ -267,7 +267,7 @@ describe('whatever the text, parseValues gives a value or a fault', () => {
       const parsed = parseValues(file, text);
       if (!parsed.ok && file.includes('.') && !file.endsWith('.py')) checkFault(parsed.error, text);
     });
-    fc.assert(property, { numRuns: 1000 });
+    fc.assert(property, { numRuns: 500 });
   });
 
   it('reads any JSON as JSON.parse does', () => {
@@ -284,7 +284,7 @@ describe('whatever the text, parseValues gives a value or a fault', () => {
       expect(parsed.ok).toBe(true);
       if (parsed.ok) expect(plain(parsed.value)).toEqual(plain(JSON.parse(text) ?? {}));
     });
-    fc.assert(property, { numRuns: 500 });
+    fc.assert(property, { numRuns: 200 });
   });
 });
 
@@ -300,6 +300,6 @@ describe('setFrozen', () => {
         expect(setFrozen(once.value, 'p.yaml', group, frozen)).toEqual(once);
       },
     );
-    fc.assert(property, { numRuns: 500 });
+    fc.assert(property, { numRuns: 200 });
   });
 });

@@ -279,7 +279,7 @@ describe('vars', () => {
       '[{x: 2}, p.json]',
       ['1:16 "x" is set in p.json, but vars[0] sets it already | a variable can be set once; rename one of the two'],
     ],
-    ['["p.json:y"]', ['1:8 "p.json" has no key "y" | did you mean "x"?']],
+    ['["p.json:modle"]', ['1:8 "p.json" has no key "modle" | did you mean "model"?']],
     ['["p.json:x", "p.json:model"]', []],
     ['["p.json:x", "p.json:x"]', ['1:20 "p.json" is loaded already, in part | remove this entry, or join the two']],
     ['["p.json:x", p.json]', ['1:20 "p.json" is loaded already, in part | remove this entry, or join the two']],
@@ -495,7 +495,7 @@ stages:
       '7:12 stage "train": outs: "../x" is outside the workspace',
       '8:3 duplicate key "train"',
       '11:18 stage "eval": two items give the stage name "eval@1"',
-      '12:14 stage "eval": cmd: expected a command, or a list of commands, got 3',
+      '12:15 stage "eval": cmd: expected a command, or a list of commands, got 3',
       '12:26 stage "eval@1": frozen: expected true or false, got 2',
     ]);
   });

@@ -7,6 +7,7 @@ import { describeReason } from '../core/reason.ts';
 import type { Reason } from '../core/reason.ts';
 import { err, ok } from '../core/result.ts';
 import type { Result } from '../core/result.ts';
+import type { Fingerprint } from '../plan/parts.ts';
 import { Admission } from '../plan/admission.ts';
 import { decide } from '../plan/decide.ts';
 import type { Decision, Evidence } from '../plan/decide.ts';
@@ -68,6 +69,8 @@ class Reproduction {
   readonly #executed = new Set<number>();
   readonly #reasons = new Map<number, readonly Reason[]>();
   readonly #counts = { executed: 0, restored: 0, skipped: 0, failed: 0, blocked: 0, saved: 0 };
+  /** The stage that executes a fingerprint now, and those that wait for its result. */
+  readonly #twins = new Map<Fingerprint, { readonly first: number; readonly waiting: number[] }>();
   readonly #startedAt: number;
   #active = 0;
   #restoring = 0;
@@ -117,31 +120,21 @@ class Reproduction {
       case 'skip':
         this.#counts.skipped++;
         this.#io.report({ kind: 'stage-skipped', stage: name, reason: decision.why });
-        {
-          this.#settle(index, 'done');
-          return;
-        }
+        return this.#settle(index, 'done');
       case 'restore':
         this.#restoring++;
-        {
-          this.#launch(async () => {
-            await this.#restore(index, evidence, decision);
-            this.#restoring--;
-          });
-          return;
-        }
+        return this.#launch(async () => {
+          await this.#restore(index, evidence, decision);
+          this.#restoring--;
+        });
       case 'execute':
         this.#reasons.set(index, decision.reasons);
+        if (this.#awaitsTwin(index, evidence, decision)) return;
         this.#admission.enqueue(index, evidence.stage.resources);
-        {
-          this.#admit();
-          return;
-        }
+        return this.#admit();
       case 'fail':
-      case 'unknown': {
-        this.#failEarly(index, decision.reasons);
-        return;
-      }
+      case 'unknown':
+        return this.#failEarly(index, decision.reasons);
     }
   }
 
@@ -151,6 +144,29 @@ class Reproduction {
     const forced =
       force || (forceDownstream && this.#project.graph.up[index]!.some((other) => this.#executed.has(other)));
     return { evidence, decision: decide(evidence, { force: forced, noRunCache, allowMissing }) };
+  }
+
+  /**
+   * Two relocatable stages may have one fingerprint: the second waits for the first, and then takes its result.
+   * True where the stage is considered again later.
+   */
+  #awaitsTwin(index: number, evidence: Evidence, decision: Extract<Decision, { kind: 'execute' }>): boolean {
+    const { inputs } = evidence;
+    const meant = decision.reasons.some((reason) => reason.kind === 'forced' || reason.kind === 'always-changed');
+    if (inputs.kind !== 'known' || meant || this.#options.noRunCache || this.#options.noCommit) return false;
+    const twins = this.#twins.get(inputs.fingerprint);
+    if (twins === undefined) this.#twins.set(inputs.fingerprint, { first: index, waiting: [] });
+    if (twins === undefined || twins.first === index) return false;
+    twins.waiting.push(index);
+    return true;
+  }
+
+  /** The first of several stages with one fingerprint has ended, well or not: the others are decided again. */
+  async #wakeTwins(index: number): Promise<void> {
+    const found = [...this.#twins].find(([, twins]) => twins.first === index);
+    if (found === undefined) return;
+    this.#twins.delete(found[0]);
+    for (const waiting of found[1].waiting) if (!this.#io.signal.aborted) await this.#consider(waiting);
   }
 
   /** Starts what fits now. */
@@ -163,6 +179,7 @@ class Reproduction {
         } finally {
           this.#admission.release(index);
         }
+        await this.#wakeTwins(index);
       });
     }
   }

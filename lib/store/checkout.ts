@@ -10,7 +10,7 @@ import { codeOf, err, ok } from '../core/result.ts';
 import type { Result } from '../core/result.ts';
 import type { LinkKind } from '../pipeline/pipeline.ts';
 import type { Placement, StoreProblem } from '../plan/ports.ts';
-import { compareTree, isSameFile, wholeTree } from './difference.ts';
+import { compareTree, isLinkTo, isSameFile, wholeTree } from './difference.ts';
 import type { Difference } from './difference.ts';
 import type { Fence } from './escape.ts';
 import type { ObjectStore } from './objects.ts';
@@ -68,7 +68,9 @@ async function replaceContent(
 
 async function isUnchanged(target: string, content: FileContent, checkout: Checkout): Promise<boolean> {
   const stats = lstatSync(target, { throwIfNoEntry: false });
-  return stats !== undefined && isSameFile(content, checkout.objects.path(content.digest))(target, stats);
+  if (stats === undefined) return false;
+  if (await isSameFile(target, stats, content)) return true;
+  return !content.executable && isLinkTo(target, stats, checkout.objects.path(content.digest), content.digest);
 }
 
 async function replaceFile(
@@ -101,10 +103,7 @@ async function replaceTree(
   checkout: Checkout,
 ): Promise<Result<void, StoreProblem>> {
   const isFolder = lstatSync(target, { throwIfNoEntry: false })?.isDirectory() === true;
-  const { objects } = checkout;
-  const difference = isFolder
-    ? await compareTree(target, manifest, (digest) => objects.path(digest))
-    : wholeTree(manifest);
+  const difference = isFolder ? await compareTree(target, manifest) : wholeTree(manifest);
   const staged = await stageFiles(difference, staging.path, checkout);
   if (!staged.ok) return staged;
   if (isFolder) {
@@ -117,7 +116,10 @@ async function replaceTree(
   return ok(undefined);
 }
 
-/** Builds the files under `folder`, at the paths that they have in the tree. */
+/**
+ * Builds the files under `folder`, at the paths that they have in the tree. A symlink in place of one would be another tree (manifests
+ * know links), so that there a hard link is the nearest.
+ */
 async function stageFiles(
   difference: Difference,
   folder: string,
@@ -125,6 +127,7 @@ async function stageFiles(
 ): Promise<Result<void, StoreProblem>> {
   const pace = new Pace();
   const made = new Set<string>();
+  const link = checkout.link === 'symlink' ? 'hardlink' : checkout.link;
   mkdirSync(folder);
   for (const file of difference.files) {
     await pace.breathe();
@@ -132,7 +135,7 @@ async function stageFiles(
     const parent = dirname(path);
     if (!made.has(parent)) mkdirSync(parent, { recursive: true });
     made.add(parent);
-    const restored = await restoreObject(checkout.objects, file, path, checkout.link);
+    const restored = await restoreObject(checkout.objects, file, path, link);
     if (!restored.ok) return restored;
   }
   return ok(undefined);

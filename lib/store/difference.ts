@@ -22,28 +22,31 @@ export interface Difference {
   readonly links: readonly ManifestLink[];
 }
 
-/** True where the file at `path` (a symlink to its object included) has this content. */
-export type SameFile = (path: string, stats: Stats) => Promise<boolean>;
+interface FileContent {
+  readonly digest: Digest;
+  readonly size: number;
+  readonly executable: boolean;
+}
 
-export function isSameFile(
-  content: { readonly digest: Digest; readonly size: number; readonly executable: boolean },
-  objectPath: string,
-): SameFile {
-  return async (path, stats) => {
-    try {
-      if (stats.isSymbolicLink()) {
-        if (content.executable || readlinkSync(path) !== objectPath) return false;
-        return (await digestFile(objectPath, { followLink: false }))?.digest === content.digest;
-      }
-      if (!stats.isFile() || stats.size !== content.size || ((stats.mode & 0o100) !== 0) !== content.executable)
-        return false;
-      return (await digestFile(path, { followLink: false }))?.digest === content.digest;
-    } catch (error) {
-      // What cannot be read is replaced.
-      if (codeOf(error) === undefined) throw error;
-      return false;
-    }
-  };
+/** True where the path, which these stats are of, is a regular file with this content. What cannot be read is not. */
+export async function isSameFile(path: string, stats: Stats, content: FileContent): Promise<boolean> {
+  if (!stats.isFile() || stats.size !== content.size || ((stats.mode & 0o100) !== 0) !== content.executable)
+    return false;
+  return hasDigest(path, content.digest);
+}
+
+/** True where the path is a symlink to this object, and the object is sound. */
+export async function isLinkTo(path: string, stats: Stats, object: string, digest: Digest): Promise<boolean> {
+  return stats.isSymbolicLink() && readlinkSync(path) === object && (await hasDigest(object, digest));
+}
+
+async function hasDigest(path: string, digest: Digest): Promise<boolean> {
+  try {
+    return (await digestFile(path, { followLink: false }))?.digest === digest;
+  } catch (error) {
+    if (codeOf(error) === undefined) throw error;
+    return false;
+  }
 }
 
 /** Everything that the manifest needs, as if the folder were not there. */
@@ -56,12 +59,8 @@ export function wholeTree(manifest: Manifest): Difference {
   };
 }
 
-/** `folder` is a real folder; symlinks in it are never followed, except to see whether one leads to its object. */
-export async function compareTree(
-  folder: string,
-  manifest: Manifest,
-  objectPath: (digest: Digest) => string,
-): Promise<Difference> {
+/** `folder` is a real folder; symlinks in it are never followed. */
+export async function compareTree(folder: string, manifest: Manifest): Promise<Difference> {
   const folders = foldersOf(manifest);
   const leaves = new Map<string, ManifestEntry>();
   for (const entry of manifest) if (entry.kind !== 'folder') leaves.set(entry.path, entry);
@@ -75,7 +74,7 @@ export async function compareTree(
       const wanted = leaves.get(path);
       if (folders.has(path) && item.isDirectory()) waiting.push(path);
       else if (wanted === undefined || item.isDirectory()) remove.push(path);
-      else if (await isThere(`${folder}/${path}`, wanted, objectPath)) leaves.delete(path);
+      else if (await isThere(`${folder}/${path}`, wanted)) leaves.delete(path);
     }
   }
   const left = [...leaves.values()];
@@ -87,10 +86,10 @@ export async function compareTree(
   };
 }
 
-async function isThere(path: string, wanted: ManifestEntry, objectPath: (digest: Digest) => string): Promise<boolean> {
+async function isThere(path: string, wanted: ManifestEntry): Promise<boolean> {
   const stats = lstatSync(path);
   if (wanted.kind === 'link') return stats.isSymbolicLink() && readlinkSync(path) === wanted.target;
-  return wanted.kind === 'file' && isSameFile(wanted, objectPath(wanted.digest))(path, stats);
+  return wanted.kind === 'file' && isSameFile(path, stats, wanted);
 }
 
 /** Every folder of a manifest, parents first. */

@@ -287,13 +287,36 @@ describe('put', () => {
     expect(bed.store.holds([content])).toBe(false);
   });
 
-  it('stores what a restored symlink leads to, also in a tree', async () => {
-    bed.write('out/a', 'a');
+  it('stores what a restored symlink leads to', async () => {
+    bed.write('out', 'a');
     const content = await put(bed, 'out');
-    rmSync(bed.at('out'), { recursive: true });
+    rmSync(bed.at('out'));
     await bed.store.checkout({ path: bed.at('out'), content }, 'symlink');
-    expect(lstatSync(bed.at('out/a')).isSymbolicLink()).toBe(true);
+    expect(lstatSync(bed.at('out')).isSymbolicLink()).toBe(true);
     expect((await bed.store.put({ path: bed.at('out'), content })).ok).toBe(true);
+  });
+
+  it('keeps links to what lies elsewhere in the workspace, by the digest of what they lead to', async () => {
+    bed.write('data/x', 'x');
+    mkdirSync(bed.at('out'));
+    symlinkSync('../data/x', bed.at('out/file'));
+    symlinkSync('../data', bed.at('out/folder'));
+    symlinkSync('..', bed.at('out/around'));
+    symlinkSync('../nowhere', bed.at('out/dangling'));
+    const content = await put(bed, 'out');
+    const manifest = bed.store.manifest(content.digest);
+    const digests = manifest.ok ? manifest.value.map((entry) => entry.kind === 'link' && entry.digest) : [];
+    expect(digests).toEqual([
+      null,
+      null,
+      (await observe(bed.at('data/x'))).digest,
+      (await observe(bed.at('data'))).digest,
+    ]);
+    rmSync(bed.at('out'), { recursive: true });
+    expect((await bed.store.checkout({ path: bed.at('out'), content }, 'copy')).ok).toBe(true);
+    expect(await observe(bed.at('out'))).toEqual(content);
+    bed.write('data/x', 'y');
+    expect(await observe(bed.at('out'))).not.toEqual(content);
   });
 
   it('takes the manifest from the workspace where it is given one (ignored files)', async () => {

@@ -68,9 +68,7 @@ export class CacheStore implements ResultCache {
     this.#runs = new RunTable(this.#layout, this.#warnings);
     this.#fence = new Fence(options.root, options.dir);
     this.#hits = new HitCounter(this.#layout);
-    const objects = `${options.dir}/objects/`;
-    this.#readTree =
-      options.readTree ?? ((folder) => readTree(folder, { isObject: (path) => path.startsWith(objects) }));
+    this.#readTree = options.readTree ?? readTree;
   }
 
   static open(options: CacheOptions): CacheStore {

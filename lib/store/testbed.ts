@@ -78,7 +78,7 @@ export async function observe(path: string): Promise<Present> {
     const bytes = readFileSync(path);
     return { kind: 'file', digest: digestBytes(bytes), size: bytes.length, executable: (stats.mode & 0o100) !== 0 };
   }
-  const manifest = await readTree(path, { isObject: (target) => target.includes('/cache/objects/') });
+  const manifest = await readTree(path);
   if (!manifest.ok) throw new Error(manifest.error);
   const files = manifest.value.filter((entry) => entry.kind === 'file');
   const size = files.reduce((sum, entry) => sum + entry.size, 0);

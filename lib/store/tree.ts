@@ -13,19 +13,15 @@ import type { RepoPath } from '../core/path.ts';
 import { codeOf, err, ok } from '../core/result.ts';
 import type { Result } from '../core/result.ts';
 import { digestFile } from './bytes.ts';
+import { isInside } from './escape.ts';
 import { Pace } from './pace.ts';
 
-export interface TreeOptions {
-  /** True for the absolute path of an object: a symlink to it is how a file was restored, and counts as that file. */
-  readonly isObject: (path: string) => boolean;
-}
-
 /** The error is a sentence about what in the folder cannot be stored. System errors are thrown. */
-export async function readTree(folder: string, options: TreeOptions): Promise<Result<Manifest, string>> {
-  return walkTree(realpathSync(folder), { ...options, pace: new Pace(), above: new Set() });
+export async function readTree(folder: string): Promise<Result<Manifest, string>> {
+  return walkTree(realpathSync(folder), { pace: new Pace(), above: new Set() });
 }
 
-interface Walk extends TreeOptions {
+interface Walk {
   readonly pace: Pace;
   /** Real paths of the folders whose links led here. */
   readonly above: ReadonlySet<string>;
@@ -60,11 +56,9 @@ async function readEntry(
   walk: Walk,
 ): Promise<Result<ManifestEntry, string>> {
   const place = `${folder}/${path}`;
-  if (item.isSymbolicLink()) {
-    const target = readlinkSync(place);
-    if (!walk.isObject(target)) return readLink(folder, path, target, walk);
-  } else if (!item.isFile()) return err(`"${path}" is neither file, folder nor symbolic link`);
-  const file = await digestFile(place, { followLink: true });
+  if (item.isSymbolicLink()) return readLink(folder, path, readlinkSync(place), walk);
+  if (!item.isFile()) return err(`"${path}" is neither file, folder nor symbolic link`);
+  const file = await digestFile(place, { followLink: false });
   if (file === undefined) return err(`"${path}" changed while it was read`);
   const { digest, stats } = file;
   return ok({ kind: 'file', path, digest, size: stats.size, executable: (stats.mode & 0o100) !== 0 });
@@ -84,13 +78,12 @@ async function readLink(
   return digest.ok ? ok({ kind: 'link', path, target, digest: digest.value }) : digest;
 }
 
-/** The digest of what a link leads to; null where it leads nowhere. */
+/** The digest of what a link leads to; null where it leads nowhere, or to a folder around or inside one on the way. */
 async function digestTarget(place: string, walk: Walk): Promise<Result<Digest | null, string>> {
   try {
     const real = realpathSync(place);
     if (!statSync(real).isDirectory()) return ok((await digestFile(real, { followLink: false }))?.digest ?? null);
-    if ([...walk.above].some((folder) => folder === real || folder.startsWith(`${real}/`)))
-      return err(`a symbolic link leads to "${place}", which holds it`);
+    if ([...walk.above].some((folder) => isInside(real, folder) || isInside(folder, real))) return ok(null);
     const manifest = await walkTree(real, walk);
     return manifest.ok ? ok(digestText(encodeManifest(manifest.value))) : manifest;
   } catch (error) {

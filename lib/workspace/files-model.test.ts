@@ -35,7 +35,10 @@ async function apply(rig: FilesRig, change: Edit): Promise<void> {
   if (change.kind === 'look') return look(rig);
   const place = rig.at(change.path);
   try {
-    if (change.kind === 'remove') return rmSync(place, { recursive: true, force: true });
+    if (change.kind === 'remove') {
+      rmSync(place, { recursive: true, force: true });
+      return;
+    }
     mkdirSync(dirname(place), { recursive: true });
     const before = lstatSync(place, { throwIfNoEntry: false });
     if (change.kind === 'write' || change.kind === 'restore-times') writeFileSync(place, change.text);

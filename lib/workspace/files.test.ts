@@ -116,7 +116,7 @@ describe('a single file', () => {
   });
 
   it('of many megabytes gives a promise and lets timers run meanwhile', async () => {
-    const bytes = Buffer.alloc(700_000_001, 'abc');
+    const bytes = Buffer.alloc(400_000_001, 'abc');
     writeFileSync(rig.at('big'), bytes);
     const files = await rig.open();
     let ticks = 0;
@@ -249,10 +249,10 @@ describe('a folder', () => {
     expect(await files.recheck('')).not.toEqual(before);
   });
 
-  it('of 31,000 files is checked by two threads, and one edit among them is noticed', async () => {
+  it('of thousands of files has a file of its own in the index, and one edit among them is noticed', async () => {
     for (const folder of ['x', 'y']) {
       mkdirSync(rig.at(`d/${folder}`), { recursive: true });
-      for (let file = 0; file < 15_500; file++) writeFileSync(rig.at(`d/${folder}/${file}`), '');
+      for (let file = 0; file < 2500; file++) writeFileSync(rig.at(`d/${folder}/${file}`), '');
     }
     await settle();
     const first = await look('d');
@@ -332,7 +332,7 @@ describe('symbolic links', () => {
   });
 
   it('among folders that all link to each other end', async () => {
-    const names = [...'abcdefghij'];
+    const names = 'abcdefghij'.split('');
     for (const name of names) {
       mkdirSync(rig.at(name));
       for (const other of names) if (other !== name) symlinkSync(`../${other}`, rig.at(`${name}/${other}`));
@@ -426,7 +426,8 @@ describe('what this process has seen', () => {
     symlinkSync('../data/a', rig.at('d/l'));
     const files = await rig.open();
     const paths = ['alias', 'alias/a', 'd'];
-    const before = await Promise.all(paths.map((path) => files.observe(path)));
+    const before: Observation[] = [];
+    for (const path of paths) before.push(await files.observe(path));
     writeFileSync(rig.at('data/a'), 'edited');
     files.forget('data/a');
     for (const [index, path] of paths.entries()) expect(await files.observe(path)).not.toEqual(before[index]);

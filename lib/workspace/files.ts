@@ -1,7 +1,7 @@
 // The project's files as the run loop sees them: what is at a path now, and never an answer that an edit could have made untrue.
 // Answers come from the stat index where stat vouches for them. Does not know what a stage, a dep or an out is.
 
-import { constants, lstatSync } from 'node:fs';
+import { constants } from 'node:fs';
 import type { Stats } from 'node:fs';
 import { posix } from 'node:path';
 import type { Observation } from '../core/observation.ts';
@@ -10,6 +10,7 @@ import { err, ok } from '../core/result.ts';
 import type { MaybePromise, Result } from '../core/result.ts';
 import type { Value } from '../core/value.ts';
 import type { WorkspaceReader } from '../plan/ports.ts';
+import { lstatIfExists } from './files-stat.ts';
 import { Pace } from './files-pace.ts';
 import type { Steps } from './files-pace.ts';
 import { listGlob } from './glob.ts';
@@ -118,7 +119,7 @@ export class WorkspaceFiles implements Pick<WorkspaceReader, 'observe' | 'observ
   ignores(path: string): boolean {
     const asFile = this.#rules.names(path, false);
     if (asFile === this.#rules.names(path, true)) return asFile;
-    return lstatSync(this.#placeOf(path), { throwIfNoEntry: false })?.isFile() === true ? asFile : !asFile;
+    return lstatIfExists(this.#placeOf(path))?.isFile() === true ? asFile : !asFile;
   }
 
   /** To be called after something was written at, in or around a path: what was seen there is looked at again. */
@@ -182,7 +183,7 @@ export class WorkspaceFiles implements Pick<WorkspaceReader, 'observe' | 'observ
   }
 
   *#file(key: string, path: string): Steps<Observation> {
-    const stat = lstatSync(path, { throwIfNoEntry: false });
+    const stat = lstatIfExists(path);
     if (stat === undefined) return { kind: 'missing' };
     if (!stat.isFile()) return { kind: 'unreadable', reason: `it is ${oddKind(stat.mode)}` };
     return yield* this.#fileSeen(key, path, stat);
@@ -201,12 +202,12 @@ export class WorkspaceFiles implements Pick<WorkspaceReader, 'observe' | 'observ
   /** Follows a link at the path itself; `linked`: a link was followed there or on the way. */
   #locate(place: string): Result<{ stat: Stats | undefined; place: string; linked: boolean }, string> {
     try {
-      const stat = lstatSync(place, { throwIfNoEntry: false });
+      const stat = lstatIfExists(place);
       if (stat === undefined) return ok({ stat, place, linked: true });
       if (!stat.isSymbolicLink()) return ok({ stat, place, linked: this.#parentIsLinked(place) });
       const real = realPlace(place);
       if (!real.ok) return real;
-      const end = real.value === null ? undefined : lstatSync(real.value, { throwIfNoEntry: false });
+      const end = real.value === null ? undefined : lstatIfExists(real.value);
       return ok({ stat: end, place: real.value ?? place, linked: true });
     } catch (error) {
       return err(describe(error));

@@ -1,12 +1,13 @@
 // Digests of file contents, read once through one reused buffer, with the stat values that the digest belongs to.
 // Knows nothing of the index that remembers them.
 
-import { closeSync, constants, fstatSync, lstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import type { Stats } from 'node:fs';
 import { DigestStream, digestBytes } from '../core/digest.ts';
 import type { Digest } from '../core/digest.ts';
 import { codeOf, err, messageOf, ok } from '../core/result.ts';
 import type { Result } from '../core/result.ts';
+import { lstatIfExists } from './files-stat.ts';
 import type { Pace, Steps } from './files-pace.ts';
 import type { FileClock } from './hash-clock.ts';
 
@@ -45,7 +46,7 @@ export class FileHasher {
       const read = yield* this.#read(path, stat);
       if (read.ok && read.value.digest !== undefined) return ok({ digest: read.value.digest, stat, settled });
       if (!read.ok && read.error !== changing) return read;
-      const next = lstatSync(path, { throwIfNoEntry: false });
+      const next = lstatIfExists(path);
       if (next?.isFile() !== true) return err(changing);
       stat = next;
     }
@@ -108,7 +109,8 @@ export class FileHasher {
   *#pieces(descriptor: number, { size }: Stats): Steps<Digest | undefined> {
     const stream = new DigestStream();
     let total = 0;
-    for (;;) {
+    // A file that grows is given up at once: it may grow faster than it is read.
+    while (total <= size) {
       const count = readSync(descriptor, this.#buffer, 0, bufferSize, null);
       if (count === 0) break;
       total += count;

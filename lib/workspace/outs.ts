@@ -5,9 +5,9 @@ import {
   chmodSync,
   constants,
   copyFileSync,
-  lstatSync,
   mkdirSync,
   readdirSync,
+  readlinkSync,
   realpathSync,
   renameSync,
   rmSync,
@@ -19,6 +19,7 @@ import type { RepoPath } from '../core/path.ts';
 import { codeOf } from '../core/result.ts';
 import type { Out } from '../pipeline/pipeline.ts';
 import type { WorkspaceWriter } from '../plan/ports.ts';
+import { lstatIfExists } from './files-stat.ts';
 
 const ownerWrite = 0o200;
 const ownerAll = 0o700;
@@ -53,10 +54,10 @@ export class WorkspaceOuts implements WorkspaceWriter {
 
   /** A private writable copy for all that shares storage with something else. */
   #makePrivate(place: string): void {
-    const stat = lstatSync(place, { throwIfNoEntry: false });
+    const stat = lstatIfExists(place);
     if (stat === undefined) return;
     if (stat.isSymbolicLink()) {
-      if (isWithin(this.#cacheDir, realOr(place))) this.#replaceLink(place);
+      if (this.#leadsIntoCache(place)) this.#replaceLink(place);
     } else if (stat.isDirectory()) {
       if ((stat.mode & ownerAll) !== ownerAll) chmodSync(place, stat.mode | ownerAll);
       for (const name of readdirSync(place)) this.#makePrivate(`${place}/${name}`);
@@ -66,9 +67,15 @@ export class WorkspaceOuts implements WorkspaceWriter {
     }
   }
 
+  /** Also where the object is gone, which leaves no real path. */
+  #leadsIntoCache(place: string): boolean {
+    const target = posix.resolve(realOr(posix.dirname(place)), readlinkSync(place));
+    return isWithin(this.#cacheDir, realOr(place)) || isWithin(this.#cacheDir, target);
+  }
+
   #replaceLink(place: string): void {
     const source = realOr(place);
-    const stat = lstatSync(source, { throwIfNoEntry: false });
+    const stat = lstatIfExists(source);
     // A link that leads to nothing (the object is gone) cannot be written through, but a command would make the object anew.
     if (stat?.isFile() === true) replaceByCopy(source, place, stat.mode);
     else rmSync(place);
@@ -102,7 +109,7 @@ function remove(place: string): void {
 
 /** Nothing can be removed from a folder that its owner may not write to. */
 function openFolders(place: string): void {
-  const stat = lstatSync(place, { throwIfNoEntry: false });
+  const stat = lstatIfExists(place);
   if (stat?.isDirectory() !== true) return;
   if ((stat.mode & ownerAll) !== ownerAll) chmodSync(place, stat.mode | ownerAll);
   for (const name of readdirSync(place)) openFolders(`${place}/${name}`);

@@ -2,11 +2,12 @@
 // time, and what is damaged or from another version counts as absent. Large folders have a file of their own, so that a small change
 // does not rewrite megabytes. Two processes that save at once lose one of the two states, never more.
 
-import { closeSync, fstatSync, lstatSync, openSync, readSync, readdirSync, rmSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync, readdirSync, rmSync } from 'node:fs';
 import type { Stats } from 'node:fs';
 import { digestText } from '../core/digest.ts';
 import type { Digest } from '../core/digest.ts';
 import { writeFileAtomic } from '../core/disk.ts';
+import { lstatIfExists } from './files-stat.ts';
 import { decodeSegment, encodeSegment } from './stat-index-format.ts';
 import type { Segment } from './stat-index-format.ts';
 import { ownFileRows } from './tree-record.ts';
@@ -136,7 +137,7 @@ export class StatIndex {
 
   #isGone(key: string): boolean {
     const place = this.#options.placeOf(key);
-    return place !== undefined && lstatSync(place, { throwIfNoEntry: false }) === undefined;
+    return place !== undefined && lstatIfExists(place) === undefined;
   }
 
   #readLarge(key: string): TreeRecord | undefined {

@@ -48,10 +48,15 @@ export interface Job {
  */
 export function* verifyTree(
   record: TreeRecord,
-  options: { readonly base: string; readonly pace: Pace; readonly listed: string | null },
+  options: {
+    readonly base: string;
+    readonly pace: Pace;
+    readonly listed: string | null;
+    /** Start a second thread; by default where it pays. */ readonly helped?: boolean;
+  },
 ): Steps<Uint8Array> {
   const job = prepare(record, options.base, options.listed);
-  const helper = record.meta.rows >= helpedRows ? startHelper(job) : undefined;
+  const helper = (options.helped ?? record.meta.rows >= helpedRows) ? startHelper(job) : undefined;
   while (!verifyUnits(fs, job, options.pace.until)) yield;
   void helper?.terminate();
   const result = new Uint8Array(record.meta.folders).fill(1);

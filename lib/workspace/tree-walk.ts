@@ -1,12 +1,13 @@
 // Walks a folder and gathers a row for each entry, hashing only what the previous record cannot vouch for.
 // Does not follow symbolic links, and does not know what a digest of the whole is.
 
-import { constants, lstatSync, readdirSync, readlinkSync } from 'node:fs';
+import { constants, readdirSync, readlinkSync } from 'node:fs';
 import type { Stats } from 'node:fs';
 import { linkLeavesFolder } from '../core/manifest.ts';
 import type { RepoPath } from '../core/path.ts';
 import { codeOf, err, ok } from '../core/result.ts';
 import type { Result } from '../core/result.ts';
+import { lstatIfExists } from './files-stat.ts';
 import type { Pace, Steps } from './files-pace.ts';
 import { changing, describe, oddKind } from './hash.ts';
 import type { FileHasher } from './hash.ts';
@@ -272,7 +273,7 @@ function isVouched(columns: Columns, row: number, stat: Stats): boolean {
 
 function statOf(path: string): Result<Stats | undefined, string> {
   try {
-    return ok(lstatSync(path, { throwIfNoEntry: false }));
+    return ok(lstatIfExists(path));
   } catch (error) {
     return err(describe(error));
   }

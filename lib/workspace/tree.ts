@@ -4,12 +4,13 @@
 // What a link leads to lies in another folder, which may hold links back: each folder is entered once on the way from the one that
 // was asked for. A link to a folder that is already being looked at, or that lies around or inside it, has no digest.
 
-import { constants, lstatSync, realpathSync } from 'node:fs';
+import { constants, realpathSync } from 'node:fs';
 import type { Digest } from '../core/digest.ts';
 import type { Observation } from '../core/observation.ts';
 import { overlaps } from '../core/path.ts';
 import { codeOf, err, ok } from '../core/result.ts';
 import type { Result } from '../core/result.ts';
+import { lstatIfExists } from './files-stat.ts';
 import type { Pace, Steps } from './files-pace.ts';
 import { describe } from './hash.ts';
 import type { FileHasher } from './hash.ts';
@@ -166,14 +167,17 @@ type Followed = { readonly digest: Digest | null; readonly cut: Cut };
 
 function* followAll(
   tools: TreeTools,
-  { base }: TreeRequest,
+  { base, listed }: TreeRequest,
   links: readonly Link[],
   way: Way,
 ): Steps<Result<(Followed & { row: number })[], string>> {
   if (links.length === 0) return ok([]);
   way.left = true;
   const followed: (Followed & { row: number })[] = [];
-  const here = { ...way, stack: [...way.stack, realpathSync.native(base)] };
+  const real = realPlace(base);
+  // The matches of a glob don't cover the folder that they lie in: a link to something in it counts.
+  const stack = listed === null ? [...way.stack, (real.ok ? real.value : null) ?? base] : way.stack;
+  const here = { ...way, stack };
   for (const { path, row } of links) {
     const end = yield* follow(tools, `${base}/${path}`, here);
     if (!end.ok) return err(`${JSON.stringify(path)} leads to something unreadable: ${end.error}`);
@@ -212,7 +216,7 @@ function* observePlace(tools: TreeTools, real: string, way: Way): Steps<Seen> {
 }
 
 function isFolder(path: string): boolean {
-  const stat = lstatSync(path, { throwIfNoEntry: false });
+  const stat = lstatIfExists(path);
   return stat !== undefined && (stat.mode & constants.S_IFMT) === constants.S_IFDIR;
 }
 

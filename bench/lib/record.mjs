@@ -1,0 +1,32 @@
+// What was measured so far, kept in bench/work so that cases can be run one at a time, and the page made from it.
+
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { BENCH, WORK } from './install.mjs';
+import { resultsPage } from './report.mjs';
+
+const FILE = join(WORK, 'results.json');
+
+/** @typedef {{ cases: Record<string, import('./report.mjs').Recorded>, matrix?: { date: string, table: string } }} Record_ */
+
+/** @returns {Record_} */
+function readRecord() {
+  return existsSync(FILE) ? JSON.parse(readFileSync(FILE, 'utf8')) : { cases: {} };
+}
+
+/** @param {Record_} record */
+function writeRecord(record) {
+  writeFileSync(FILE, `${JSON.stringify(record, null, 1)}\n`);
+  writeFileSync(join(BENCH, 'RESULTS.md'), resultsPage(record.cases, record.matrix));
+}
+
+/** @param {string} name @param {import('./report.mjs').Recorded} recorded */
+export function writeCase(name, recorded) {
+  const record = readRecord();
+  writeRecord({ ...record, cases: { ...record.cases, [name]: recorded } });
+}
+
+/** @param {string} table */
+export function writeMatrix(table) {
+  writeRecord({ ...readRecord(), matrix: { date: new Date().toISOString().slice(0, 10), table } });
+}
