@@ -3,9 +3,11 @@
 import { availableParallelism, totalmem } from 'node:os';
 import { exitCodes, failure } from '../core/failure.ts';
 import type { CommandFailure, ExitCode } from '../core/failure.ts';
-import type { Reporter, RunSummary } from '../core/event.ts';
+import type { Reporter, RunEvent, RunSummary } from '../core/event.ts';
+import { currentOwner } from '../core/owner.ts';
 import { err, ok } from '../core/result.ts';
 import type { Result } from '../core/result.ts';
+import { runnerId } from '../exec/left-behind.ts';
 import { LocalExecutor } from '../exec/local.ts';
 import type { Plan } from '../plan/select.ts';
 import { chooseReporter } from '../report/choose.ts';
@@ -16,7 +18,7 @@ import { reproduce } from '../run/reproduce.ts';
 import type { ReproduceOptions } from '../run/reproduce.ts';
 import type { Command, Invocation } from './command.ts';
 import { interruptible } from './interrupt.ts';
-import { exclusively, isSet, numberOf, open, plan } from './session.ts';
+import { exclusively, isSet, numberOf, open, plan, usingCache } from './session.ts';
 
 export const command: Command = {
   name: 'repro',
@@ -63,12 +65,18 @@ async function run(invocation: Invocation): Promise<Result<ExitCode, CommandFail
   }
 }
 
+interface Prepared {
+  readonly project: Project;
+  readonly selected: Plan;
+  readonly options: ReproduceOptions;
+}
+
 /** Opens the project and selects the stages that the command line names. */
 async function prepare(
   invocation: Invocation,
   jobs: number | undefined,
   reporter: Reporter,
-): Promise<Result<{ project: Project; selected: Plan; options: ReproduceOptions }, CommandFailure>> {
+): Promise<Result<Prepared, CommandFailure>> {
   const project = await open(invocation, (message, hint) => reporter.report({ kind: 'warning', message, hint }));
   if (!project.ok) return project;
   const reach = isSet(invocation, 'single-item')
@@ -178,27 +186,28 @@ async function perform(
     return exclusively(invocation, { wait: isSet(invocation, 'wait'), signal, onWait }, async () => {
       const prepared = await prepare(invocation, jobs, reporter);
       if (!prepared.ok) return prepared;
-      const { project, selected, options } = prepared.value;
-      const activity = project.store.beginActivity('dagrun repro');
-      if (!activity.ok) return err(failure('locked', activity.error));
-      const executor = new LocalExecutor({});
-      try {
-        const done = await reproduce(project, selected, options, {
-          report: (event) => reporter.report(event),
-          executor,
-          signal,
-          now: Date.now,
-        });
-        if (signal.aborted) reporter.report({ kind: 'interrupted', signal: String(signal.reason) });
-        if (!done.ok) return done;
-        reporter.report(done.value);
-        return ok(signal.aborted ? exitCodes.interrupted : exitCodeFor(done.value));
-      } finally {
-        await executor.close();
-        activity.value.release();
-      }
+      return usingCache(prepared.value.project, 'repro', () => runPlan(prepared.value, signal, reporter));
     });
   });
+}
+
+async function runPlan(
+  { project, selected, options }: Prepared,
+  signal: AbortSignal,
+  reporter: Reporter,
+): Promise<Result<ExitCode, CommandFailure>> {
+  const marker = runnerId(currentOwner());
+  const executor = new LocalExecutor(marker === undefined ? {} : { marker });
+  const report = (event: RunEvent): void => reporter.report(event);
+  try {
+    const done = await reproduce(project, selected, options, { report, executor, signal, now: Date.now });
+    if (signal.aborted) report({ kind: 'interrupted', signal: String(signal.reason) });
+    if (!done.ok) return done;
+    report(done.value);
+    return ok(signal.aborted ? exitCodes.interrupted : exitCodeFor(done.value));
+  } finally {
+    await executor.close();
+  }
 }
 
 function exitCodeFor(summary: RunSummary): ExitCode {

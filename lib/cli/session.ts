@@ -4,6 +4,7 @@ import { failure } from '../core/failure.ts';
 import type { CommandFailure, ExitCode } from '../core/failure.ts';
 import { codeOf, err, messageOf, ok } from '../core/result.ts';
 import type { Result } from '../core/result.ts';
+import { endLeftBehind } from '../exec/left-behind.ts';
 import { selectPlan } from '../plan/select.ts';
 import type { Plan, Selection } from '../plan/select.ts';
 import { locatePipeline, openProject } from '../run/project.ts';
@@ -66,6 +67,7 @@ export async function exclusively(
     wait: options.wait,
     signal: options.signal,
     onWait: (owner) => options.onWait(`waiting for pid ${owner.pid}: ${owner.command}`),
+    onTakeOver: endLeftBehind,
   });
   if (!guard.ok) return guard;
   try {
@@ -88,6 +90,21 @@ export async function changing(
       return project.ok ? action(project.value) : project;
     },
   );
+}
+
+/** Runs the action while the cache knows that somebody uses it, so that no gc removes what was just found there. */
+export async function usingCache<T>(
+  project: Project,
+  command: string,
+  action: () => Promise<Result<T, CommandFailure>>,
+): Promise<Result<T, CommandFailure>> {
+  const activity = project.store.beginActivity(`dagrun ${command}`);
+  if (!activity.ok) return err(failure('locked', activity.error));
+  try {
+    return await action();
+  } finally {
+    activity.value.release();
+  }
 }
 
 export function isSet(invocation: Invocation, flag: string): boolean {

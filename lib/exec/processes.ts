@@ -78,6 +78,16 @@ export function findProcesses(group: number, marker: string): Found {
   return { members, strays };
 }
 
+/** Living processes whose environment at their start had an entry that begins with `start` (`NAME=val`). */
+export function findMarked(start: string): readonly number[] {
+  const needles = [Buffer.from(`\0${start}`), Buffer.from(start)] as const;
+  return (hasProc ? allProcesses() : []).filter((pid) => {
+    const environment = readProc(`/proc/${pid}/environ`);
+    // A zombie's is empty.
+    return environment !== undefined && (environment.indexOf(needles[1]) === 0 || environment.includes(needles[0]));
+  });
+}
+
 /** The process and its descendants, as far as their parents are alive. */
 export function processTree(root: number): readonly number[] {
   const tree = [root];

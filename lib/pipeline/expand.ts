@@ -152,7 +152,7 @@ function combine(dimensions: readonly (readonly [string, readonly Value[]])[]): 
 }
 
 function nameText(value: Value): string {
-  return value === null ? 'null' : (scalarText(value) ?? '');
+  return scalarText(value) ?? '';
 }
 
 /** Letters, digits and `_-.@=+,:` stay; the UTF-8 bytes of anything else are written as %XX, so that different names stay different. */

@@ -59,8 +59,7 @@ export class Reader {
       this.#wrong(node, field, 'text', node);
       return undefined;
     }
-    const value = this.#resolve(node.value, node, field, use);
-    return value === undefined ? undefined : scalarText(value);
+    return this.#asText(this.#resolve(node.value, node, field, use), node, field);
   }
 
   /** Text, or a number as text. */
@@ -71,8 +70,14 @@ export class Reader {
 
   /** The key of an entry, which may be a template as well. */
   key(entry: Entry, field: string): string | undefined {
-    const value = this.#resolve(entry.key, entry.at, field, 'scalar');
-    return value === undefined ? undefined : scalarText(value);
+    return this.#asText(this.#resolve(entry.key, entry.at, field, 'scalar'), entry.at, field);
+  }
+
+  /** Null inside other text has a text; where it is all there is, something is missing. */
+  #asText(value: Value | undefined, at: Span, field: string): string | undefined {
+    if (value !== null) return value === undefined ? undefined : scalarText(value);
+    this.fault(at, `${field}: expected text, got ${describeValue(value)}`);
+    return undefined;
   }
 
   flag(node: Node, field: string): boolean | undefined {

@@ -23,6 +23,7 @@ const outFlags = {
   push: flag('Accepted from dvc.yaml; without effect here.'),
   remote: { description: 'Accepted from dvc.yaml; without effect here.', type: 'string' },
   hash: { description: 'Accepted from dvc.yaml; without effect here.', type: 'string' },
+  checkpoint: { description: 'Accepted from dvc.yaml; without effect here.', type: 'boolean' },
   type: { description: 'Accepted from dvc.yaml; without effect here.', type: 'string' },
   labels: { description: 'Accepted from dvc.yaml; without effect here.', type: 'array', items: { type: 'string' } },
   meta: { description: 'Anything; for people and other programs.' },

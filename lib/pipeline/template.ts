@@ -58,16 +58,31 @@ function parseExpression(raw: string): Expression {
   return { raw, path: inner.replaceAll('[', '.').replaceAll(']', '').split('.') };
 }
 
-/** How a scalar looks inside text; null is nothing. Undefined for a list or a map. */
+/**
+ * How a scalar looks inside text: as DVC, a Python program, writes it, because stage names and commands are made of it.
+ * Null is `None`, 0.00001 is `1e-05`. Undefined for a list or a map.
+ */
 export function scalarText(value: Value): string | undefined {
-  if (value === null) return '';
+  if (value === null) return 'None';
   if (typeof value === 'string') return value;
+  if (typeof value === 'number') return floatText(value);
   return typeof value === 'object' ? undefined : encodeValue(value);
+}
+
+/** The shortest text that gives the same float again, with an exponent below 1e-4 and from 1e16 on. */
+function floatText(value: number): string {
+  if (!Number.isFinite(value)) return Number.isNaN(value) ? 'nan' : value > 0 ? 'inf' : '-inf';
+  const [digits = '', exponent = ''] = value.toExponential().split('e');
+  const power = Number(exponent);
+  if (power >= -4 && power < 16) return encodeValue(value);
+  const sign = power < 0 ? '-' : '+';
+  return `${digits}e${sign}${String(Math.abs(power)).padStart(2, '0')}`;
 }
 
 /**
  * A map or list as arguments of a command: `{lr: 0.1, nested: {a: b}, fast: true, sizes: [1, 2]}` is
- * `--lr 0.1 --nested.a b --fast --sizes 1 2`. False, null and empty lists give nothing. Text is quoted for a POSIX shell where it needs it.
+ * `--lr 0.1 --nested.a b --fast --sizes 1 2`. False and empty lists give nothing; null, and booleans in a list, look as in Python
+ * (`None`, `True`). Text is quoted for a POSIX shell where it needs it.
  */
 export function argumentsText(value: readonly Value[] | ValueObject): Result<string, string> {
   const parts: string[] = [];
@@ -85,7 +100,7 @@ function addOptions(parts: string[], options: ValueObject, prefix: string): stri
 }
 
 function addOption(parts: string[], dotted: string, value: Exclude<Value, ValueObject>): string | undefined {
-  if (value === null || value === false || (isList(value) && value.length === 0)) return undefined;
+  if (value === false || (isList(value) && value.length === 0)) return undefined;
   parts.push(shellQuote(`--${dotted}`));
   if (value === true) return undefined;
   return addItems(parts, isList(value) ? value : [value], `"${dotted}"`);
@@ -93,9 +108,9 @@ function addOption(parts: string[], dotted: string, value: Exclude<Value, ValueO
 
 function addItems(parts: string[], items: readonly Value[], where: string): string | undefined {
   for (const item of items) {
-    const text = scalarText(item);
+    const text = typeof item === 'boolean' ? (item ? 'True' : 'False') : scalarText(item);
     if (text === undefined) return `${where} holds a list or a map, which cannot be written as arguments`;
-    parts.push(typeof item === 'string' || item === null ? shellQuote(text) : text);
+    parts.push(typeof item === 'string' ? shellQuote(text) : text);
   }
   return undefined;
 }

@@ -31,6 +31,7 @@ const known = (value: string): Evidence['inputs'] => ({
   kind: 'known',
   parts: parts(value),
   fingerprint: print(value),
+  assumed: [],
 });
 
 function evidence(scene: Scene): Evidence {

@@ -10,7 +10,13 @@ import type { LockEntry, OutRecord, RunEntry } from './record.ts';
 
 /** What is known of the inputs of a stage. */
 export type Inputs =
-  | { readonly kind: 'known'; readonly parts: FingerprintParts; readonly fingerprint: Fingerprint }
+  | {
+      readonly kind: 'known';
+      readonly parts: FingerprintParts;
+      readonly fingerprint: Fingerprint;
+      /** Deps that are missing and taken to be what they were: enough to skip or to restore, not to execute. */
+      readonly assumed: readonly Reason[];
+    }
   /** Stages above have yet to run; `changed` are differences that are certain already. */
   | { readonly kind: 'unknown'; readonly upstream: readonly StageName[]; readonly changed: readonly Reason[] }
   /** Something that the stage needs is not there. */
@@ -56,8 +62,11 @@ export function decide(evidence: Evidence, rules: DecisionRules): Decision {
   const { stage, inputs } = evidence;
   if (stage.frozen) return decideFrozen(evidence);
   if (inputs.kind === 'broken') return { kind: 'fail', reasons: inputs.reasons };
-  if (stage.alwaysChanged) return { kind: 'execute', reasons: [{ kind: 'always-changed' }] };
-  if (rules.force) return { kind: 'execute', reasons: [{ kind: 'forced' }] };
+  const assumed = inputs.kind === 'known' ? inputs.assumed : [];
+  if (stage.alwaysChanged || rules.force) {
+    if (assumed.length > 0) return { kind: 'fail', reasons: assumed };
+    return { kind: 'execute', reasons: [{ kind: stage.alwaysChanged ? 'always-changed' : 'forced' }] };
+  }
   if (inputs.kind === 'unknown') {
     const waiting = inputs.upstream.map((name): Reason => ({ kind: 'upstream', stage: name }));
     return { kind: 'unknown', reasons: [...waiting, ...inputs.changed] };
@@ -67,7 +76,8 @@ export function decide(evidence: Evidence, rules: DecisionRules): Decision {
   if (rules.allowMissing && reasons.every((reason) => reason.kind === 'out-missing'))
     return { kind: 'skip', why: 'data-missing' };
   const from = rules.noRunCache ? null : findResult(evidence, inputs.fingerprint);
-  return from === null ? { kind: 'execute', reasons } : { kind: 'restore', from, reasons };
+  if (from !== null) return { kind: 'restore', from, reasons };
+  return assumed.length > 0 ? { kind: 'fail', reasons: assumed } : { kind: 'execute', reasons };
 }
 
 /** A frozen stage never runs; outs that were deleted come back if the lock knows them. */

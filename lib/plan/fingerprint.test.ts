@@ -128,9 +128,7 @@ describe('differences', () => {
     .record({ cmd: section, dep: section, param: section, runs: section }, { requiredKeys: [] })
     .map((found) => {
       // A kind without keys is absent, as fingerprintParts leaves it.
-      return Object.fromEntries(
-        Object.entries(found).filter(([, keys]) => Object.keys(keys).length > 0),
-      );
+      return Object.fromEntries(Object.entries(found).filter(([, keys]) => Object.keys(keys).length > 0));
     });
 
   it('are empty exactly where the fingerprints are equal', () => {

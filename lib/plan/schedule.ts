@@ -48,9 +48,14 @@ export class Schedule {
       : (stage) => graph.down[stage]!.filter((other) => planned.has(other));
   }
 
+  /** True once a failure keeps anything new from starting. */
+  get stopped(): boolean {
+    return this.#failedBy !== undefined && this.#policy === 'stop';
+  }
+
   /** Takes the next stage whose producers have all settled, in plan order; undefined where there is none now. */
   take(): number | undefined {
-    if (this.#failedBy !== undefined && this.#policy === 'stop') return undefined;
+    if (this.stopped) return undefined;
     const stage = this.#ready[this.#next];
     if (stage === undefined) return undefined;
     this.#next++;
@@ -70,11 +75,11 @@ export class Schedule {
     return [];
   }
 
-  /** What was never considered, when nothing more will start: with the first failure that stopped the run. */
+  /** What never started, when nothing more will: with the first failure that stopped the run. */
   unsettled(): readonly Blocked[] {
     const by = this.#failedBy;
     const rest = [...this.#state]
-      .filter(([, state]) => state === 'waiting' || state === 'ready')
+      .filter(([, state]) => state === 'waiting' || state === 'ready' || state === 'taken')
       .map(([stage]) => stage);
     return by === undefined ? [] : rest.map((stage) => ({ stage, by }));
   }

@@ -5,7 +5,7 @@ import { describeReason } from '../core/reason.ts';
 import { differences } from '../plan/fingerprint.ts';
 import type { Plan } from '../plan/select.ts';
 import { readParams } from './context.ts';
-import { lockOuts, observeOuts, remember } from './execute.ts';
+import { lockOuts, observeOuts, remember } from './remember.ts';
 import { gatherInputs, settled } from './inputs.ts';
 import type { RunIo } from './io.ts';
 import type { Project } from './project.ts';

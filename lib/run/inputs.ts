@@ -38,6 +38,8 @@ export interface GatherOptions {
 
 interface Gathering {
   readonly problems: Reason[];
+  /** Missing deps that are taken to be what the lock recorded. */
+  readonly assumed: Reason[];
   readonly upstream: Set<StageName>;
   /** Fingerprint keys whose values are not known yet. */
   readonly open: Set<string>;
@@ -49,7 +51,7 @@ const emptyTrace: CodeTrace = { files: {}, packages: {} };
 /** Observes the inputs of a stage. Reads the workspace only; what is missing becomes reasons, never an exception. */
 export async function gatherInputs(project: Project, index: number, options: GatherOptions): Promise<Inputs> {
   const stage = project.graph.stages[index]!;
-  const gathering: Gathering = { problems: [], upstream: new Set(), open: new Set() };
+  const gathering: Gathering = { problems: [], assumed: [], upstream: new Set(), open: new Set() };
   const deps = await gatherDeps(project, index, options, gathering);
   const params = await gatherParams(project, index, options, gathering);
   const code = await gatherCode(project, index, options, gathering);
@@ -63,7 +65,8 @@ export async function gatherInputs(project: Project, index: number, options: Gat
   };
   if (gathering.problems.length > 0) return { kind: 'broken', reasons: gathering.problems };
   const parts = fingerprintParts(stage, inputs);
-  if (gathering.upstream.size === 0) return { kind: 'known', parts, fingerprint: fingerprintOf(parts) };
+  if (gathering.upstream.size === 0)
+    return { kind: 'known', parts, fingerprint: fingerprintOf(parts), assumed: gathering.assumed };
   return {
     kind: 'unknown',
     upstream: [...gathering.upstream],
@@ -96,12 +99,12 @@ async function gatherDeps(
     }
     const looked = dep.kind === 'glob' ? project.files.observeGlob(dep.path) : project.files.observe(dep.path);
     const seen = looked instanceof Promise ? await looked : looked;
-    const content = isPresent(seen)
-      ? seen
-      : seen.kind === 'missing'
-        ? rememberedDep(dep.path, key, options)
-        : undefined;
-    if (content === undefined) gathering.problems.push(depProblem(project, stage, dep.path, seen));
+    const remembered = seen.kind === 'missing' ? rememberedDep(dep.path, key, options) : undefined;
+    const content = isPresent(seen) ? seen : remembered;
+    if (!isPresent(seen)) {
+      const problem = depProblem(project, stage, dep.path, seen);
+      (remembered === undefined ? gathering.problems : gathering.assumed).push(problem);
+    }
     found.push(content ?? placeholder);
   }
   return found;

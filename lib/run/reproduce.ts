@@ -1,6 +1,7 @@
 // The one loop where pure code meets effects: take a ready stage, observe it, decide, then skip, restore or execute it, and settle.
 
 import type { RunSummary } from '../core/event.ts';
+import { failure } from '../core/failure.ts';
 import type { CommandFailure } from '../core/failure.ts';
 import type { Present } from '../core/observation.ts';
 import { describeReason } from '../core/reason.ts';
@@ -20,6 +21,7 @@ import type { KnownInputs } from './execute.ts';
 import { settled } from './inputs.ts';
 import type { RunIo } from './io.ts';
 import { LockSaver } from './lock-saver.ts';
+import { findMissingParams } from './preflight.ts';
 import type { Project } from './project.ts';
 import { restoreStage } from './restore.ts';
 
@@ -71,6 +73,9 @@ class Reproduction {
   readonly #counts = { executed: 0, restored: 0, skipped: 0, failed: 0, blocked: 0, saved: 0 };
   /** The stage that executes a fingerprint now, and those that wait for its result. */
   readonly #twins = new Map<Fingerprint, { readonly first: number; readonly waiting: number[] }>();
+  /** What is wrong with the plan, found when the first stage that is not up to date was met. */
+  #refusal: CommandFailure | undefined;
+  #checked = false;
   readonly #startedAt: number;
   #active = 0;
   #restoring = 0;
@@ -91,7 +96,7 @@ class Reproduction {
 
   async loop(): Promise<void> {
     this.#io.report({ kind: 'run-started', stages: this.#plan.order.length, jobs: this.#options.jobs });
-    while (this.#crash === undefined) {
+    while (this.#crash === undefined && this.#refusal === undefined) {
       const index = this.#io.signal.aborted || this.#restoring >= restoresAtOnce ? undefined : this.#schedule.take();
       if (index !== undefined) await this.#consider(index);
       else if (this.#active > 0) await new Promise<void>((resolve) => (this.#wake = resolve));
@@ -103,6 +108,7 @@ class Reproduction {
 
   /** Writes what is left to write. */
   finish(): Result<void, CommandFailure> {
+    if (this.#refusal !== undefined) return err(this.#refusal);
     if (!this.#io.signal.aborted) this.#reportBlocked(this.#schedule.unsettled());
     this.#project.lock.prune((name) => this.#project.graph.index.has(name));
     this.#project.saveState();
@@ -116,6 +122,7 @@ class Reproduction {
   async #consider(index: number): Promise<void> {
     const { evidence, decision } = await this.#decide(index);
     const { name } = evidence.stage;
+    if (decision.kind !== 'skip' && decision.kind !== 'restore' && (await this.#isRefused())) return;
     switch (decision.kind) {
       case 'skip':
         this.#counts.skipped++;
@@ -169,9 +176,19 @@ class Reproduction {
     for (const waiting of found[1].waiting) if (!this.#io.signal.aborted) await this.#consider(waiting);
   }
 
+  /** Looks at the whole plan, once, before the first command starts. */
+  async #isRefused(): Promise<boolean> {
+    if (!this.#checked) {
+      this.#checked = true;
+      const faults = await findMissingParams(this.#project, this.#plan);
+      if (faults.length > 0) this.#refusal = failure('configuration', ...faults);
+    }
+    return this.#refusal !== undefined;
+  }
+
   /** Starts what fits now. */
   #admit(): void {
-    if (this.#io.signal.aborted) return;
+    if (this.#io.signal.aborted || this.#schedule.stopped) return;
     for (const index of this.#admission.admit()) {
       this.#launch(async () => {
         try {

@@ -4,7 +4,7 @@ import { sameContent } from '../core/observation.ts';
 import type { LinkKind, Out } from '../pipeline/pipeline.ts';
 import type { Evidence, Restorable } from '../plan/decide.ts';
 import type { LockEntry } from '../plan/record.ts';
-import { lockOuts } from './execute.ts';
+import { lockOuts } from './remember.ts';
 import type { RunIo } from './io.ts';
 import { absolute } from './project.ts';
 import type { Project } from './project.ts';
@@ -31,7 +31,8 @@ export async function restoreStage(
     const done = await project.store.checkout({ path: absolute(project, out.path), content: out.content }, link);
     project.forget(out.path);
     if (done.ok) continue;
-    if (done.error.kind === 'io')
+    // Neither a full disk nor a link that leads out of the workspace gets better by deciding again.
+    if (done.error.kind === 'io' || done.error.kind === 'refused')
       return { kind: 'failed', message: `cannot restore "${out.path}": ${done.error.message}` };
     io.report({
       kind: 'warning',

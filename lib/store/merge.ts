@@ -40,7 +40,7 @@ export async function mergeCache(
   try {
     const copied = await mergeObjects(objects, from, skipped);
     if (!copied.ok) return copied;
-    const added = await mergeRuns(objects.layout, runs, from, skipped);
+    const added = await mergeRuns(objects, runs, from, skipped);
     const logs = mergeLogs(objects.layout, from);
     mergeHits(objects.layout, from);
     return ok({ ...copied.value, runs: added, logs, skipped });
@@ -105,7 +105,9 @@ async function isSound(path: string, digest: string): Promise<boolean> {
   }
 }
 
-async function mergeRuns(to: Layout, runs: RunTable, from: Layout, skipped: string[]): Promise<number> {
+/** An entry whose objects could not be taken over would be a hit that cannot be honoured: it is left out. */
+async function mergeRuns(objects: ObjectStore, runs: RunTable, from: Layout, skipped: string[]): Promise<number> {
+  const to = objects.layout;
   const pace = new Pace();
   let count = 0;
   for (const name of listRuns(from)) {
@@ -115,7 +117,9 @@ async function mergeRuns(to: Layout, runs: RunTable, from: Layout, skipped: stri
     if (entry?.ok !== true) continue;
     const known = readEntryFile(to.run(name.fingerprint, name.result), name);
     if (known?.ok === true) runs.mark(known.value);
-    else {
+    else if (!objects.holds(entry.value.outs.map((out) => out.content))) {
+      skipped.push(`run ${name.fingerprint}/${name.result} of ${entry.value.stage}: some of its objects are missing`);
+    } else {
       await runs.write(entry.value);
       count++;
     }

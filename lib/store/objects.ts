@@ -68,7 +68,14 @@ export class ObjectStore {
 
   /** True where an object of that size is there; its bytes are not read. */
   has(digest: Digest, size: number): boolean {
-    return this.#stat(digest)?.size === size;
+    const found = this.#stat(digest)?.size;
+    if (found !== undefined && found !== size) {
+      // Either of the two may be wrong, so nothing is removed here; a put of the right size replaces the object.
+      this.#warnings.once(
+        `object ${digest} in the cache has ${found} bytes where ${size} are recorded; it is not used`,
+      );
+    }
+    return found === size;
   }
 
   /** True where every object that these contents need is there. */

@@ -1,9 +1,9 @@
 // One runner a workspace: a file that names its owner. A dead owner's lock is taken over; a live one's never is, however busy it is.
 
-import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { linkSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { uniqueName } from '../core/disk.ts';
+import { readTextIfExists, uniqueName, withFolder } from '../core/disk.ts';
 import { failure } from '../core/failure.ts';
 import { currentOwner, isAlive, parseOwner } from '../core/owner.ts';
 import type { Owner } from '../core/owner.ts';
@@ -18,6 +18,8 @@ export interface GuardOptions {
   readonly signal: AbortSignal;
   /** Told once, when waiting begins. */
   readonly onWait: (owner: Owner) => void;
+  /** Told whose lock was taken over, which is dead; the guard is given out once this has ended. */
+  readonly onTakeOver: (dead: Owner) => Promise<void>;
 }
 
 /** Milliseconds between two looks at a lock that somebody else holds. */
@@ -27,7 +29,10 @@ const pollPause = 100;
 export async function guardWorkspace(options: GuardOptions): Promise<GuardResult> {
   for (let looks = 0; ; looks++) {
     const holder = tryTake(options.path);
-    if (holder === undefined) return ok(makeGuard(options.path));
+    if (typeof holder === 'object' && 'kind' in holder) {
+      if (holder.from !== undefined) await options.onTakeOver(holder.from);
+      return ok(makeGuard(options.path));
+    }
     if (typeof holder === 'string') return err(failure('storage', { message: `cannot lock the workspace: ${holder}` }));
     if (!options.wait) return err(describeHolder(holder));
     if (looks === 0) options.onWait(holder);
@@ -52,19 +57,26 @@ function makeGuard(path: string): Guard {
     release: () => {
       if (!held) return;
       held = false;
-      rmSync(path, { force: true });
+      // What is not ours any more (somebody removed the folder, and somebody else began) is left alone.
+      if (read(path)?.text === ownText()) rmSync(path, { force: true });
     },
   };
 }
 
-/** Undefined: taken. An owner: theirs. A string: the disk refused. */
-function tryTake(path: string): Owner | string | undefined {
+interface Taken {
+  readonly kind: 'taken';
+  /** Whose lock it was; undefined where there was none, or none that could be read. */
+  readonly from: Owner | undefined;
+}
+
+/** An owner: theirs. A string: the disk refused. */
+function tryTake(path: string): Taken | Owner | string {
   try {
-    if (create(path)) return undefined;
-    const holder = readOwner(path);
-    if (holder === 'gone') return create(path) ? undefined : unknownOwner;
-    if (holder !== undefined && isAlive(holder)) return holder;
-    return takeOver(path, holder) ? undefined : (liveOwner(path) ?? unknownOwner);
+    if (create(path)) return { kind: 'taken', from: undefined };
+    const found = read(path);
+    if (found === undefined) return create(path) ? { kind: 'taken', from: undefined } : unknownOwner;
+    if (found.owner !== undefined && isAlive(found.owner)) return found.owner;
+    return takeOver(path, found);
   } catch (error) {
     return messageOf(error);
   }
@@ -72,66 +84,99 @@ function tryTake(path: string): Owner | string | undefined {
 
 const unknownOwner: Owner = { host: 'this host', pid: 0, startTime: '', command: 'just starting' };
 
-function liveOwner(path: string): Owner | undefined {
-  const holder = readOwner(path);
-  return holder === 'gone' ? undefined : holder;
-}
-
-/** Appears under its name whole: a link to a file that is already written. False where the lock exists. */
+/** Appears under its name whole: a link to a file that is already written. False where the name is taken. */
 function create(path: string): boolean {
-  const tmp = `${path}.${uniqueName()}`;
+  return withOwnFile(path, (file) => {
+    try {
+      linkSync(file, path);
+      return true;
+    } catch (error) {
+      if (codeOf(error) === 'EEXIST') return false;
+      throw error;
+    }
+  });
+}
+
+/** Runs the action with a file that names this process; where the action did not move it away, it is removed. */
+function withOwnFile<T>(path: string, action: (file: string) => T): T {
+  const file = `${path}.${uniqueName()}`;
   try {
-    writeFileSync(tmp, JSON.stringify(currentOwner()));
-  } catch (error) {
-    if (codeOf(error) !== 'ENOENT') throw error;
-    mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(tmp, JSON.stringify(currentOwner()));
-  }
-  try {
-    linkSync(tmp, path);
-    return true;
-  } catch (error) {
-    if (codeOf(error) === 'EEXIST') return false;
-    throw error;
+    withFolder(file, () => writeFileSync(file, ownText()));
+    return action(file);
   } finally {
-    rmSync(tmp, { force: true });
+    rmSync(file, { force: true });
   }
 }
 
-function readOwner(path: string): Owner | 'gone' | undefined {
+let text: string | undefined;
+
+/** The same at every call: a lock that says it is ours. */
+function ownText(): string {
+  return (text ??= JSON.stringify(currentOwner()));
+}
+
+interface Found {
+  readonly text: string;
+  /** Undefined where the text names none. */
+  readonly owner: Owner | undefined;
+}
+
+/** Undefined where there is nothing. */
+function read(path: string): Found | undefined {
+  const text = readTextIfExists(path);
+  if (text === undefined) return undefined;
   try {
-    return parseOwner(JSON.parse(readFileSync(path, 'utf8')) as unknown);
-  } catch (error) {
-    return codeOf(error) === 'ENOENT' ? 'gone' : undefined;
+    return { text, owner: parseOwner(JSON.parse(text)) };
+  } catch {
+    return { text, owner: undefined };
   }
 }
 
 /**
- * Two processes may find the same dead lock. Each moves what is there aside under a name of its own; whoever moved aside
- * something else than the dead lock that it saw has caught the other's fresh one, and puts it back.
+ * Of the processes that find the same dead lock one may replace it: the one that makes the claim, a file named after the dead owner.
+ * A claim whose maker died is claimed in turn. Until the dead lock is replaced nobody else changes it, and afterwards it never comes back,
+ * so that a claim that comes too late finds another lock and does nothing.
  */
-function takeOver(path: string, dead: Owner | undefined): boolean {
-  const aside = `${path}.dead-${uniqueName()}`;
-  try {
-    renameSync(path, aside);
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return create(path);
-    throw error;
+function takeOver(path: string, dead: Found): Taken | Owner {
+  const claims: string[] = [];
+  for (let last = dead; ;) {
+    const claim = `${path}.after-${nameOf(last.owner)}`;
+    if (create(claim)) {
+      claims.push(claim);
+      break;
+    }
+    const other = read(claim);
+    if (other === undefined) return unknownOwner;
+    if (other.owner === undefined) {
+      // Claims appear whole: only a crash of the machine leaves one that names nobody.
+      rmSync(claim, { force: true });
+      return unknownOwner;
+    }
+    if (isAlive(other.owner)) return other.owner;
+    claims.push(claim);
+    last = other;
   }
-  const moved = readOwner(aside);
-  const caughtLiveOne =
-    moved !== undefined &&
-    moved !== 'gone' &&
-    (dead === undefined || moved.pid !== dead.pid || moved.startTime !== dead.startTime) &&
-    isAlive(moved);
   try {
-    if (!caughtLiveOne) return create(path);
-    linkSync(aside, path);
-    return false;
-  } catch (error) {
-    if (codeOf(error) === 'EEXIST') return false;
-    throw error;
+    const now = read(path);
+    if (now?.text !== dead.text) return now?.owner ?? unknownOwner;
+    withOwnFile(path, (file) => renameSync(file, path));
+    sweep(path);
+    return { kind: 'taken', from: dead.owner };
   } finally {
-    rmSync(aside, { force: true });
+    for (const claim of claims) rmSync(claim, { force: true });
+  }
+}
+
+function nameOf(owner: Owner | undefined): string {
+  return owner === undefined ? 'unreadable' : encodeURIComponent(`${owner.host}-${owner.pid}-${owner.startTime}`);
+}
+
+/** Removes what processes left beside the lock that were killed while they took it. */
+function sweep(path: string): void {
+  const folder = dirname(path);
+  for (const name of readdirSync(folder)) {
+    if (!name.startsWith(`${basename(path)}.`)) continue;
+    const owner = read(`${folder}/${name}`)?.owner;
+    if (owner !== undefined && !isAlive(owner)) rmSync(`${folder}/${name}`, { force: true });
   }
 }

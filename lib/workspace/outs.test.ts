@@ -36,7 +36,8 @@ describe('an out before its stage runs', () => {
     mkdirSync(rig.at('d/e'), { recursive: true });
     writeFileSync(rig.at('d/e/f'), '');
     writeFileSync(rig.at('f'), '', { mode: 0o444 });
-    for (const path of ['d', 'f', 'none', 'none/deeper']) {
+    writeFileSync(rig.at('file'), '');
+    for (const path of ['d', 'f', 'none', 'none/deeper', 'file/deeper']) {
       clear(path);
       expect(existsSync(rig.at(path))).toBe(false);
     }

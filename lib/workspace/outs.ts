@@ -101,6 +101,7 @@ function remove(place: string): void {
     rmSync(place, { recursive: true, force: true });
   } catch (error) {
     const code = codeOf(error);
+    if (code === 'ENOTDIR') return;
     if (code !== 'EACCES' && code !== 'EPERM' && code !== 'ENOTEMPTY') throw error;
     openFolders(place);
     rmSync(place, { recursive: true, force: true });

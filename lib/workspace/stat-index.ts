@@ -128,10 +128,12 @@ export class StatIndex {
   /** Files of folders that are no more. Looked for only when one was written, which is rare. */
   #dropGoneLarge(): void {
     const folder = `${this.#options.folder}/trees`;
+    const seen = new Set([...this.#large.keys()].map((key) => this.#largePath(key)));
     for (const name of readdirSync(folder)) {
       const path = `${folder}/${name}`;
+      if (seen.has(path)) continue;
       const key = readSegment(path)?.trees[0]?.meta.key;
-      if (key === undefined || (!this.#seen.has(key) && this.#isGone(key))) rmSync(path, { force: true });
+      if (key === undefined || this.#isGone(key)) rmSync(path, { force: true });
     }
   }
 

@@ -52,7 +52,8 @@ export function* verifyTree(
     readonly base: string;
     readonly pace: Pace;
     readonly listed: string | null;
-    /** Start a second thread; by default where it pays. */ readonly helped?: boolean;
+    /** Start a second thread; by default where it pays. */
+    readonly helped?: boolean;
   },
 ): Steps<Uint8Array> {
   const job = prepare(record, options.base, options.listed);

@@ -147,7 +147,7 @@ export class TreeWalk implements TreeParts {
     for (const [index, name] of names.entries()) {
       if ((index & 63) === 63 && pace.due()) yield;
       const path = this.#below(folder, name);
-      if (!usable(path))
+      if (!usable(path) && !this.#options.skips(path, false))
         return err(
           `${this.#quoted(path)} has a name that cannot be used: rename it without "\\" or a leading drive letter`,
         );

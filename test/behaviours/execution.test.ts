@@ -376,8 +376,11 @@ describe('execution and failure', () => {
   });
 
   it('43. every run keeps its log, exit code, duration and peak memory', async () => {
-    rig.pipeline({ stages: { only: { cmd: 'echo to stdout; echo to stderr >&2' } } });
-    await rig.settle();
+    // It lives long enough for its memory to be looked at.
+    rig.pipeline({ stages: { only: { cmd: 'echo to stdout; echo to stderr >&2; "$RIG_NODE" "$RIG_FAKE" inner' } } });
+    const run = rig.start(['repro']);
+    await (await rig.started('inner')).exit(0);
+    expect((await run.end()).code).toBe(0);
     const { stdout, code } = await rig.run(['logs', 'only']);
     expect(code).toBe(0);
     expect(stdout).toContain('to stdout');
