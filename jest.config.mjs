@@ -6,6 +6,7 @@ export default {
     '^.+\\.ts$': ['@swc/jest', { jsc: { parser: { syntax: 'typescript' }, target: 'es2022' }, module: { type: 'es6' } }],
   },
   testMatch: ['<rootDir>/{lib,stages,test,bench}/**/*.test.ts'],
-  testTimeout: 30_000,
+  modulePathIgnorePatterns: ['<rootDir>/bench/work', '<rootDir>/dist'],
+  testTimeout: 60_000,
   maxWorkers: 2,
 };

@@ -12,7 +12,7 @@ import { WORK, installMissing } from './lib/install.mjs';
 import { timeProcess } from './lib/measure.mjs';
 import { changesPipeline } from './lib/pipelines.mjs';
 import { writeMatrix } from './lib/record.mjs';
-import { allTools, stopTool, writeProject } from './lib/tools.mjs';
+import { allTools, stopOnInterrupt, stopTool, writeProject } from './lib/tools.mjs';
 
 /** @typedef {import('./lib/tools.mjs').Tool} Tool */
 /** @typedef {import('./lib/changes.mjs').Change} Change */
@@ -110,4 +110,5 @@ async function main() {
   return mistakes.length > 0 ? 1 : tools[0]?.version === undefined ? 2 : 0;
 }
 
+stopOnInterrupt();
 process.exitCode = await main();

@@ -9,7 +9,7 @@ import { WORK, installMissing } from './lib/install.mjs';
 import { writeCase } from './lib/record.mjs';
 import { caseSection, machine } from './lib/report.mjs';
 import { runCase } from './lib/subjects.mjs';
-import { allTools } from './lib/tools.mjs';
+import { allTools, stopOnInterrupt } from './lib/tools.mjs';
 
 const DEFAULT_ROUNDS = 9;
 
@@ -71,4 +71,5 @@ async function main() {
   }
 }
 
+stopOnInterrupt();
 await main();

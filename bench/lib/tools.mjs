@@ -16,7 +16,7 @@ import { DAGRUN, MODULES, WORK, findPrograms } from './install.mjs';
 export const JOBS = 2;
 
 /** Nothing of the caller's environment but PATH: no extra certificates to load, no telemetry, no colours, caches in bench/work. */
-function baseEnv() {
+export function baseEnv() {
   const home = join(WORK, 'home');
   mkdirSync(home, { recursive: true });
   return {
@@ -125,6 +125,7 @@ export function writeProject(tool, dir, shape) {
   for (const [program = '', ...args] of tool.setup)
     execFileSync(program, args, { cwd: dir, env: tool.env, stdio: 'ignore' });
   if (tool.npm) commitAll(dir, tool.env);
+  if (tool.stop !== undefined) daemons.set(dir, tool);
 }
 
 /** @param {string} dir @param {Record<string, string>} env */
@@ -148,9 +149,21 @@ export function makeCold(tool, dir) {
   deleteOuts(dir);
 }
 
+/** Projects whose tool may have left a daemon. @type {Map<string, Tool>} */
+const daemons = new Map();
+
+/** On Ctrl-C: ends every daemon that the bench caused, then the bench. */
+export function stopOnInterrupt() {
+  process.once('SIGINT', () => {
+    for (const [dir, tool] of daemons) stopTool(tool, dir);
+    process.exit(130);
+  });
+}
+
 /** Ends what the tool left running for this folder. @param {Tool} tool @param {string} dir */
 export function stopTool(tool, dir) {
   const [program, ...args] = tool.stop ?? [];
+  daemons.delete(dir);
   if (program === undefined || !existsSync(dir)) return;
   try {
     execFileSync(program, args, { cwd: dir, env: tool.env, stdio: 'ignore', timeout: 60_000 });
@@ -158,5 +171,3 @@ export function stopTool(tool, dir) {
     console.error(`${tool.name}: could not be stopped in ${dir}`);
   }
 }
-
-export { baseEnv };

@@ -1,6 +1,7 @@
 // The command line: finds the command, reads its options, runs it, and turns what comes back into an exit code.
 // Each command is loaded only when it is called.
 
+import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { exitCodeOf, exitCodes, failure, renderFault } from '../core/failure.ts';
@@ -41,6 +42,7 @@ export async function main(argv: readonly string[], io: CliIo): Promise<ExitCode
 async function dispatch(argv: readonly string[], io: CliIo): Promise<Result<ExitCode, CommandFailure>> {
   const { name, rest } = splitCommand(argv);
   if (name === undefined) return showOverview(rest, io);
+  if (name === 'help') return dispatch([...rest, '--help'], io);
   const entry = Object.hasOwn(commands, name) ? commands[name] : undefined;
   if (entry === undefined) {
     const near = suggest(name, Object.keys(commands));
@@ -131,12 +133,14 @@ function readInvocation(
   const [least, most] = command.arity;
   if (positionals.length < least) return usage(`\`dagrun ${command.name}\` needs ${command.args}`);
   if (positionals.length > most) return usage(`"${positionals[most]!}" is one argument too many`);
-  const dir = values['dir'];
-  const file = values['file'];
+  const { dir, file } = values;
+  const cwd = resolve(typeof dir === 'string' ? dir : '.');
+  if (statSync(cwd, { throwIfNoEntry: false })?.isDirectory() !== true)
+    return usage(`there is no folder ${cwd}`, 'check the path after -C');
   return ok({
     args: positionals,
     flags: values,
-    cwd: resolve(typeof dir === 'string' ? dir : '.'),
+    cwd,
     file: typeof file === 'string' ? file : undefined,
     io,
   });

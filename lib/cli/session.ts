@@ -4,7 +4,6 @@ import { failure } from '../core/failure.ts';
 import type { CommandFailure, ExitCode } from '../core/failure.ts';
 import { codeOf, err, messageOf, ok } from '../core/result.ts';
 import type { Result } from '../core/result.ts';
-import { endLeftBehind } from '../exec/left-behind.ts';
 import { selectPlan } from '../plan/select.ts';
 import type { Plan, Selection } from '../plan/select.ts';
 import { locatePipeline, openProject } from '../run/project.ts';
@@ -67,7 +66,10 @@ export async function exclusively(
     wait: options.wait,
     signal: options.signal,
     onWait: (owner) => options.onWait(`waiting for pid ${owner.pid}: ${owner.command}`),
-    onTakeOver: endLeftBehind,
+    onTakeOver: async (dead) => {
+      const { endLeftBehind } = await import('../exec/left-behind.ts');
+      await endLeftBehind(dead);
+    },
   });
   if (!guard.ok) return guard;
   try {

@@ -15,6 +15,9 @@ const psPause = { first: 50, longest: 5000 } as const;
 const allowance = 5;
 const share = 0.005;
 
+/** Bytes. No program runs in less: such a sample was taken while the process was only just being made. */
+const smallest = 256 * 1024;
+
 export class MemoryMeter {
   #peak: number | null = null;
   #timer: NodeJS.Timeout | undefined;
@@ -99,7 +102,7 @@ function measure(processes: readonly number[]): number | null {
     sum += memory.now;
     highest = Math.max(highest, memory.peak);
   }
-  return highest === 0 ? null : Math.max(sum, highest);
+  return highest < smallest ? null : Math.max(sum, highest);
 }
 
 /** The resident memory of a process group, for systems without /proc. */

@@ -191,6 +191,15 @@ describe('64. templates', () => {
     expect(stageFaults(fields, files)).toEqual([expected]);
   });
 
+  it.each(['cmd: "${none}"', 'cmd: x\n    deps: ["${none}"]', 'cmd: x\n    outs: [{"${none}": {cache: false}}]'])(
+    'null as the whole of a text is a fault: %j',
+    (fields) => {
+      const found = faults(`stages:\n  s:\n    ${fields}\n`, { 'params.yaml': 'none: null' });
+      expect(found).toHaveLength(1);
+      expect(found[0]).toMatch(/expected text, got nothing/);
+    },
+  );
+
   it('each expression of a text has its own place, also over several lines', () => {
     const text = 'stages:\n  s:\n    cmd: >\n      run ${a}\n      and ${b} ${a}\n';
     expect(faults(text).map((fault) => fault.split(' ', 1)[0])).toEqual(['4:11', '5:11', '5:16']);

@@ -268,6 +268,16 @@ describe('amounts', () => {
   });
 });
 
+describe('commands', () => {
+  it.each([
+    ['cmd: "one\\n\\n  two\\r\\n# three\\n"', ['one', '  two', '# three']],
+    ['cmd: ["one\\ntwo\\n", three]', ['one\ntwo\n', 'three']],
+    ['cmd: >-\n      one\n      two', ['one two']],
+  ])('%j: each line of a text is a command, an item of a list is one whole', (field, expected) => {
+    expect(stageOf(`stages:\n  s:\n    ${field}`).cmd).toEqual(expected);
+  });
+});
+
 describe('templates', () => {
   const params = {
     'params.yaml':
@@ -280,7 +290,7 @@ describe('templates', () => {
     ['${n}', '3'],
     ['${one}', '1.0'],
     ['${on}/${off}', 'true/false'],
-    ['[${none}]', '[]'],
+    ['[${none}]', '[None]'],
     ['${m.x.y} ${m.l[0]} ${m.l.1.z} ${m.l[1][z]}', 'deep 5 6 6'],
     ['\\${lr} ${lr}', '${lr} 0.1'],
     ['\\${HOME}', '${HOME}'],
@@ -368,7 +378,7 @@ describe('vars', () => {
 describe('foreach', () => {
   it.each<[string, string[]]>([
     ['[a, b]', ['s@a', 's@b']],
-    ['[1, 1.0, true, null]', ['s@1', 's@1.0', 's@true', 's@null']],
+    ['[1, 1.0, true, null]', ['s@1', 's@1.0', 's@true', 's@None']],
     ['[{x: 1}, {x: 2}]', ['s@0', 's@1']],
     ['[a, [b]]', ['s@0', 's@1']],
     ['{us: {e: 1}, uk: {e: 2}}', ['s@us', 's@uk']],

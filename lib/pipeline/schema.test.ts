@@ -14,6 +14,23 @@ describe('pipeline.schema.json', () => {
     expect(ajv.validateSchema(pipelineSchema)).toBe(true);
   });
 
+  it('has every key in docs/pipeline.md', () => {
+    const text = readFileSync(new URL('../../docs/pipeline.md', import.meta.url), 'utf8');
+    const { properties, $defs } = pipelineSchema;
+    const maps: Readonly<Record<string, object>>[] = [
+      properties,
+      properties.cache.properties,
+      $defs.foreachStage.properties,
+      $defs.plainStage.properties,
+      $defs.plainStage.properties.resources.properties,
+      $defs.out.additionalProperties.properties,
+      $defs.plotOptions.properties,
+    ];
+    const keys = new Set(maps.flatMap((map) => Object.keys(map)));
+    expect(keys.size).toBeGreaterThan(40);
+    expect([...keys].filter((key) => !text.includes(`\`${key}\``))).toEqual([]);
+  });
+
   it('describes every key of a stage and of the file, for editors', () => {
     const described = (properties: Record<string, object>): string[] =>
       Object.entries(properties).flatMap(([key, part]) => ('description' in part || '$ref' in part ? [] : [key]));

@@ -53,17 +53,22 @@ function openFields(draft: Draft, context: StageContext): Fields {
   return { context, draft, wdir, reader: first.withScope(scope) };
 }
 
-function readCommands({ reader, draft }: Fields): readonly string[] {
-  const node = valueAt(draft, 'cmd');
+/** As in DVC, each line of a text is a command of its own, while an item of a list goes to the shell whole. */
+function readCommands(fields: Fields): readonly string[] {
+  const node = valueAt(fields.draft, 'cmd');
   if (node === undefined) return [];
-  const nodes = node.kind === 'list' ? node.items : [node];
-  return nodes.map((item) => {
-    const text = reader.text(item, 'cmd', 'command');
-    if (text === undefined) return '';
-    if (text.trim() === '') reader.fault(item, 'cmd: the command is empty', { derived: true });
-    if (text.includes('\0')) reader.fault(item, 'cmd: a command cannot contain a NUL character');
-    return text;
-  });
+  if (node.kind === 'list') return node.items.map((item) => readCommand(fields, item));
+  return readCommand(fields, node)
+    .split(/\r?\n/)
+    .filter((line) => line.trim() !== '');
+}
+
+function readCommand({ reader }: Fields, node: Node): string {
+  const text = reader.text(node, 'cmd', 'command');
+  if (text === undefined) return '';
+  if (text.trim() === '') reader.fault(node, 'cmd: the command is empty', { derived: true });
+  if (text.includes('\0')) reader.fault(node, 'cmd: a command cannot contain a NUL character');
+  return text;
 }
 
 function readDeps(fields: Fields): readonly Dep[] {

@@ -55,6 +55,8 @@ export class Admission {
     if (wanted === undefined) throw new Error(`stage ${stage} holds nothing`);
     this.#running.delete(stage);
     for (const [name, amount] of Object.entries(wanted)) this.#used.set(name, this.#used.get(name)! - amount);
+    // Sums of fractions are not exact: what rounding leaves over would keep a stage that wants all of a pool from ever starting.
+    if (this.#running.size === 0) this.#used.clear();
   }
 
   #take(waiting: Waiting): void {

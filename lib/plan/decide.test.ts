@@ -124,20 +124,27 @@ describe('decide', () => {
 });
 
 describe('alignOuts', () => {
-  const recorded = (): ReturnType<typeof out>[] => [out('a', '1'), out('b', '2')];
+  const named: FingerprintParts = { stage: { name: 's' } };
+  const nameless: FingerprintParts = {};
+  const record = (of: FingerprintParts) => ({ parts: of, outs: [out('a', '1'), out('b', '2')] });
 
   it('goes by path', () => {
-    const aligned = alignOuts(makeStage('s', { outs: ['b', 'a'] }), recorded());
+    const aligned = alignOuts(makeStage('s', { outs: ['b', 'a'] }), record(named));
     expect(aligned?.map((each) => each.path)).toEqual(['b', 'a']);
   });
 
   it('goes by position where the stage is relocatable', () => {
-    const aligned = alignOuts(makeStage('s', { outs: ['y', 'z'], relocatable: true }), recorded());
+    const aligned = alignOuts(makeStage('s', { outs: ['y', 'z'], relocatable: true }), record(nameless));
     expect(aligned).toEqual([out('y', '1'), out('z', '2')]);
   });
 
+  it('goes by path where the record was made before the stage was relocatable', () => {
+    const aligned = alignOuts(makeStage('s', { outs: ['b', 'a'], relocatable: true }), record(named));
+    expect(aligned).toEqual([out('b', '2'), out('a', '1')]);
+  });
+
   it('refuses a record that does not fit', () => {
-    expect(alignOuts(makeStage('s', { outs: ['a', 'c'] }), recorded())).toBeNull();
-    expect(alignOuts(makeStage('s', { outs: ['a'], relocatable: true }), recorded())).toBeNull();
+    expect(alignOuts(makeStage('s', { outs: ['a', 'c'] }), record(named))).toBeNull();
+    expect(alignOuts(makeStage('s', { outs: ['a'], relocatable: true }), record(nameless))).toBeNull();
   });
 });

@@ -98,35 +98,46 @@ function staleness(evidence: Evidence, inputs: { parts: FingerprintParts; finger
 
 /** Outs that are missing, or not what the lock recorded. */
 function outProblems(evidence: Evidence): Reason[] {
-  const recorded = new Map(evidence.lock?.outs.map((out) => [out.path, out.content]));
-  // The paths of a relocatable stage are no part of its fingerprint: what lies at a path that the lock does not know is not its out.
-  const moved = evidence.stage.relocatable && evidence.lock !== undefined;
+  const { stage, lock } = evidence;
+  const recorded = new Map(lock?.outs.map((out) => [out.path, out.content]));
+  // The paths of a relocatable stage are no part of its fingerprint: what lies where the lock has another out of it, or none, is not its out.
+  const byPosition = lock !== undefined && countsByPosition(stage, lock.parts);
   const reasons: Reason[] = [];
-  evidence.stage.outs.forEach((out, index) => {
+  stage.outs.forEach((out, index) => {
     const seen = evidence.outs[index]!;
     const before = recorded.get(out.path);
+    const moved = byPosition && lock.outs[index]?.path !== out.path;
     if (seen.kind === 'missing') reasons.push({ kind: 'out-missing', path: out.path });
-    else if (before === undefined ? moved : !sameContent(before, seen))
+    else if (moved || (before !== undefined && !sameContent(before, seen)))
       reasons.push({ kind: 'out-edited', path: out.path });
   });
   return reasons;
 }
 
+/** True where both a record and the stage are relocatable: then the outs of the two correspond by position, whatever their paths. */
+function countsByPosition(stage: Stage, parts: FingerprintParts): boolean {
+  return stage.relocatable && parts.stage === undefined;
+}
+
 /** A stage without outs is run for its side effect: there is nothing to restore, so only the lock can make it skip. */
 function findResult(evidence: Evidence, fingerprint: Fingerprint): Restorable | null {
   if (evidence.stage.outs.length === 0) return null;
-  const found = evidence.findRestorable(fingerprint);
+  // A persisted out grows from run to run: an older state of it is no result of these inputs alone.
+  const accumulates = evidence.stage.outs.some((out) => out.persist);
+  const found = accumulates ? null : evidence.findRestorable(fingerprint);
   if (found !== null) return found;
   return evidence.lock?.fingerprint === fingerprint ? evidence.findLocked() : null;
 }
 
 /**
- * Lays the outs of a recorded run onto the stage as it is declared now: by position where it is relocatable, otherwise by path.
- * Null where they do not fit (a damaged or forged record).
+ * Lays the outs of a recorded run onto the stage as it is declared now: by position where both are relocatable, otherwise by path.
+ * Null where they do not fit (other outs, a damaged or forged record).
  */
-export function alignOuts(stage: Stage, recorded: readonly OutRecord[]): readonly OutRecord[] | null {
+export function alignOuts(stage: Stage, record: Pick<LockEntry, 'parts' | 'outs'>): readonly OutRecord[] | null {
+  const recorded = record.outs;
   if (recorded.length !== stage.outs.length) return null;
-  if (stage.relocatable) return stage.outs.map((out, index) => ({ path: out.path, content: recorded[index]!.content }));
+  if (countsByPosition(stage, record.parts))
+    return stage.outs.map((out, index) => ({ path: out.path, content: recorded[index]!.content }));
   const byPath = new Map(recorded.map((out) => [out.path, out]));
   const aligned = stage.outs.map((out) => byPath.get(out.path));
   return aligned.every((out) => out !== undefined) ? aligned : null;

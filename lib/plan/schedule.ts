@@ -81,7 +81,7 @@ export class Schedule {
     const rest = [...this.#state]
       .filter(([, state]) => state === 'waiting' || state === 'ready' || state === 'taken')
       .map(([stage]) => stage);
-    return by === undefined ? [] : rest.map((stage) => ({ stage, by }));
+    return by === undefined || !this.stopped ? [] : rest.map((stage) => ({ stage, by }));
   }
 
   #release(stage: number): boolean {

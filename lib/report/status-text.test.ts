@@ -101,6 +101,14 @@ describe('renderStatus', () => {
     expect(render([stage('a', 'stale', reason)])[2]).toBe('      dep missing: data/raw (hint: did you mean data/row?)');
   });
 
+  it('tells stages that lack an input apart from those that would be executed', () => {
+    const reason: Reason = { kind: 'param-missing', key: 'params.yaml:lr', message: 'params.yaml has no such key' };
+    const lines = render([stage('a', 'stale', { kind: 'never-run' }), stage('b', 'stale', reason)]);
+    expect(lines.slice(0, 2)).toEqual(['cannot run:', '  ✗ b']);
+    expect(lines).toContain('would execute:');
+    expect(lines.at(-1)).toBe('2 stages: 1 cannot run, 1 to execute');
+  });
+
   it('lists fresh stages too when it is verbose', () => {
     expect(render([stage('a', 'fresh')], true)).toEqual(['fresh:', '  ✓ a', '', 'up to date: 1 stage unchanged']);
   });

@@ -27,7 +27,22 @@ export interface StatusOptions {
   readonly colour: boolean;
 }
 
+/** What a person is told of a stage: one that lacks an input is stale, but will not be executed. */
+type Told = StageState | 'broken';
+
+function toldOf({ state, reasons }: StageStatus): Told {
+  return state === 'stale' && reasons.some(({ kind }) => obstacles.has(kind)) ? 'broken' : state;
+}
+
+const obstacles: ReadonlySet<Reason['kind']> = new Set([
+  'dep-missing',
+  'dep-unreadable',
+  'param-missing',
+  'code-error',
+]);
+
 const sections = [
+  { state: 'broken', title: 'cannot run', mark: '✗', paint: 'red' },
   { state: 'stale', title: 'would execute', mark: '▸', paint: 'yellow' },
   { state: 'restorable', title: 'would be restored from the cache', mark: '↺', paint: 'blue' },
   { state: 'unknown', title: 'not known until the stages above have run', mark: '?', paint: 'magenta' },
@@ -43,7 +58,7 @@ export function renderStatus(report: StatusReport, options: StatusOptions): stri
   if (clean && !options.verbose) return colours.green(cleanText(stages));
   const blocks = sections.flatMap((section) => {
     const entries = groupAlike(
-      stages.filter(({ state }) => state === section.state),
+      stages.filter((stage) => toldOf(stage) === section.state),
       options,
     );
     if (entries.length === 0) return [];
@@ -67,6 +82,7 @@ function cleanText(stages: readonly StageStatus[]): string {
 
 function countsText(stages: readonly StageStatus[]): string {
   const words = [
+    ['broken', 'cannot run'],
     ['stale', 'to execute'],
     ['restorable', 'to restore'],
     ['unknown', 'unknown'],
@@ -79,8 +95,8 @@ function countsText(stages: readonly StageStatus[]): string {
   return `${formatCount(stages.length, 'stage')}: ${parts.join(', ')}`;
 }
 
-function countOf(stages: readonly StageStatus[], state: StageState): number {
-  return stages.filter((stage) => stage.state === state).length;
+function countOf(stages: readonly StageStatus[], told: Told): number {
+  return stages.filter((stage) => toldOf(stage) === told).length;
 }
 
 function freshBlock(stages: readonly StageStatus[], colours: Colours): string[] {

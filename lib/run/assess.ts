@@ -3,6 +3,7 @@
 import type { Present } from '../core/observation.ts';
 import { overlaps } from '../core/path.ts';
 import type { Reason } from '../core/reason.ts';
+import { mayMatch } from '../graph/glob.ts';
 import type { StageName } from '../pipeline/pipeline.ts';
 import { decide } from '../plan/decide.ts';
 import type { Decision, DecisionRules } from '../plan/decide.ts';
@@ -84,10 +85,11 @@ function makeOutlook(project: Project, foreseen: ReadonlyMap<number, Foreseen>):
   const pendingAbove = (index: number): number[] =>
     foreseen.size === 0 ? [] : graph.up[index]!.filter((other) => foreseen.has(other));
   return {
-    expect(index, path) {
+    expect(index, { path, kind }) {
       for (const other of pendingAbove(index)) {
         const stage = graph.stages[other]!;
-        if (!stage.outs.some((out) => overlaps(out.path, path))) continue;
+        const touches = kind === 'glob' ? mayMatch : overlaps;
+        if (!stage.outs.some((out) => touches(path, out.path))) continue;
         return { by: stage.name, content: foreseenContent(foreseen.get(other)!, path) };
       }
       return undefined;

@@ -30,7 +30,7 @@ export async function checkoutStages(
   for (const index of plan.order) {
     const stage = project.graph.stages[index]!;
     const lock = project.lock.get(stage.name);
-    const recorded = lock === undefined ? null : alignOuts(stage, lock.outs);
+    const recorded = lock === undefined ? null : alignOuts(stage, lock);
     if (recorded === null) {
       if (stage.outs.length > 0) faults.push(notRecorded(project, stage));
       continue;

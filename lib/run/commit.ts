@@ -1,14 +1,21 @@
 // `dagrun commit`: records what is in the workspace as the result of a stage, without running it.
 
 import type { Fault } from '../core/failure.ts';
+import { sameContent } from '../core/observation.ts';
+import type { Observation } from '../core/observation.ts';
 import { describeReason } from '../core/reason.ts';
+import type { Stage } from '../pipeline/pipeline.ts';
+import { alignOuts } from '../plan/decide.ts';
 import { differences } from '../plan/fingerprint.ts';
+import type { LockEntry, OutRecord } from '../plan/record.ts';
 import type { Plan } from '../plan/select.ts';
 import { readParams } from './context.ts';
-import { lockOuts, observeOuts, remember } from './remember.ts';
+
 import { gatherInputs, settled } from './inputs.ts';
 import type { RunIo } from './io.ts';
 import type { Project } from './project.ts';
+import { lockOuts, observeOuts, remember } from './remember.ts';
+import type { KnownInputs } from './remember.ts';
 
 export interface CommitReport {
   readonly committed: readonly string[];
@@ -16,8 +23,8 @@ export interface CommitReport {
 }
 
 /**
- * Accepts inputs and outs as they are. Where the inputs are not those of the last recorded run, nothing proves that the outs
- * come from them: then only stages that `accept` names are committed.
+ * Accepts inputs and outs as they are. Where they are not those of the last recorded run, nothing proves that the outs come from
+ * the inputs: then only stages that `accept` names are committed.
  */
 export async function commitStages(
   project: Project,
@@ -50,16 +57,15 @@ async function commitStage(
       inputs.kind === 'broken' ? inputs.reasons.map(describeReason).join('; ') : 'stages above it have yet to run';
     return { message: `stage "${stage.name}" cannot be committed: ${why}` };
   }
-  const changes = lock === undefined ? [] : differences(lock.parts, inputs.parts);
-  if (!accepted && (lock === undefined || changes.length > 0)) {
-    const why = lock === undefined ? 'it never ran here' : changes.map(describeReason).join('; ');
+  const outs = await observeOuts(project, stage);
+  if (!outs.ok) return { message: `stage "${stage.name}" cannot be committed: ${outs.message}`, hint: outs.hint };
+  const doubt = accepted ? undefined : findDoubt(stage, lock, inputs, outs.records);
+  if (doubt !== undefined) {
     return {
-      message: `stage "${stage.name}" is not committed: ${why}`,
+      message: `stage "${stage.name}" is not committed: ${doubt}`,
       hint: `if its outs are right all the same: \`dagrun commit ${stage.name}\`, or \`--force\` for all`,
     };
   }
-  const outs = await observeOuts(project, stage);
-  if (!outs.ok) return { message: `stage "${stage.name}" cannot be committed: ${outs.message}`, hint: outs.hint };
   const last = project.store.executions(stage.name)[0];
   const stored = await remember(
     project,
@@ -81,3 +87,20 @@ async function commitStage(
   });
   return undefined;
 }
+
+/** What speaks against the outs being those of the inputs; undefined where the lock vouches for both. */
+function findDoubt(
+  stage: Stage,
+  lock: LockEntry | undefined,
+  inputs: KnownInputs,
+  outs: readonly OutRecord[],
+): string | undefined {
+  if (lock === undefined) return 'it never ran here';
+  const changes = differences(lock.parts, inputs.parts);
+  if (changes.length > 0) return changes.map(describeReason).join('; ');
+  const recorded = alignOuts(stage, lock);
+  const edited = outs.filter(({ content }, index) => !sameContent(content, recorded?.[index]?.content ?? missing));
+  return edited.length === 0 ? undefined : edited.map(({ path }) => `out edited: ${path}`).join('; ');
+}
+
+const missing: Observation = { kind: 'missing' };

@@ -4,6 +4,7 @@
 import { digestText } from '../core/digest.ts';
 import { readTextIfExists, writeFileAtomic } from '../core/disk.ts';
 import type { Fault } from '../core/failure.ts';
+import { isRepoPath } from '../core/path.ts';
 import { err, ok } from '../core/result.ts';
 import type { Result } from '../core/result.ts';
 import type { Pipeline } from '../pipeline/pipeline.ts';
@@ -52,8 +53,11 @@ function readCompiled(path: string, root: string): Pipeline | undefined {
   try {
     const text = readTextIfExists(path);
     if (text === undefined) return undefined;
-    const compiled = JSON.parse(text) as Compiled;
-    if (compiled.build !== buildId) return undefined;
+    const end = text.indexOf('\n');
+    const body = text.slice(end + 1);
+    if (end < 0 || text.slice(0, end) !== headerOf(body)) return undefined;
+    const compiled = JSON.parse(body) as Compiled;
+    if (compiled.build !== buildId || !staysInside(compiled.pipeline)) return undefined;
     const unchanged = Object.entries(compiled.sources).every(([source, digest]) => {
       const now = readTextIfExists(`${root}/${source}`);
       return now !== undefined && digestText(now) === digest;
@@ -65,9 +69,21 @@ function readCompiled(path: string, root: string): Pipeline | undefined {
   }
 }
 
+function headerOf(body: string): string {
+  return `dagrun-compiled ${digestText(body)}`;
+}
+
+/** Whatever the file says, nothing outside the workspace is ever written to or worked in. */
+function staysInside(pipeline: Pipeline): boolean {
+  return pipeline.stages.every(
+    (stage) => (stage.wdir === '' || isRepoPath(stage.wdir)) && stage.outs.every((out) => isRepoPath(out.path)),
+  );
+}
+
 function writeCompiled(path: string, compiled: Compiled): void {
   try {
-    writeFileAtomic(path, JSON.stringify(compiled), { durable: false });
+    const body = JSON.stringify(compiled);
+    writeFileAtomic(path, `${headerOf(body)}\n${body}`, { durable: false });
   } catch {
     // A read-only or full disk only costs the time to parse again.
   }

@@ -1,5 +1,6 @@
 // The stage context: the JSON file from which a command learns its paths, parameters and the history that it asked for.
 
+import { digestText } from '../core/digest.ts';
 import { writeFileAtomic } from '../core/disk.ts';
 import { isPresent } from '../core/observation.ts';
 import type { Present } from '../core/observation.ts';
@@ -47,9 +48,15 @@ export async function writeContext(project: Project, stage: Stage, params: Plain
     runs,
     resources: stage.resources,
   };
-  const path = `${project.stateDir}/context/${encodeURIComponent(stage.name).slice(0, 200)}.json`;
+  const path = `${project.stateDir}/context/${fileNameOf(stage.name)}.json`;
   writeFileAtomic(path, `${JSON.stringify(context, null, 2)}\n`, { durable: false });
   return path;
+}
+
+/** No two names share one, however long they are. */
+function fileNameOf(name: string): string {
+  const encoded = encodeURIComponent(name);
+  return encoded.length <= 150 ? encoded : `${encoded.slice(0, 110)}-${digestText(name)}`;
 }
 
 /** One recorded run, as a stage with `runs` sees it. Objects are read-only files in the cache. */

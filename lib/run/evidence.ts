@@ -32,7 +32,7 @@ export async function gatherEvidence(
     outs,
     findRestorable: (fingerprint) => findRestorable(project, index, fingerprint, outs),
     findLocked: () => {
-      const recorded = lock === undefined ? null : alignOuts(stage, lock.outs);
+      const recorded = lock === undefined ? null : alignOuts(stage, lock);
       return recorded !== null && isHeld(project, recorded, outs) ? { outs: recorded, entry: null } : null;
     },
   };
@@ -47,7 +47,7 @@ function findRestorable(
 ): Restorable | null {
   const stage = project.graph.stages[index]!;
   for (const entry of project.store.candidates(fingerprint)) {
-    const outs = alignOuts(stage, entry.outs);
+    const outs = alignOuts(stage, entry);
     if (outs !== null && isHeld(project, outs, seen)) return { outs, entry };
   }
   return null;

@@ -8,7 +8,7 @@ import { overlaps } from '../core/path.ts';
 import type { Reason } from '../core/reason.ts';
 import { encodeValue, lookUp } from '../core/value.ts';
 import type { Value, ValueText } from '../core/value.ts';
-import type { ParamDep, Stage, StageName } from '../pipeline/pipeline.ts';
+import type { Dep, ParamDep, Stage, StageName } from '../pipeline/pipeline.ts';
 import type { Inputs } from '../plan/decide.ts';
 import { differences, fingerprintOf, fingerprintParts } from '../plan/fingerprint.ts';
 import type { StageInputs } from '../plan/fingerprint.ts';
@@ -20,7 +20,10 @@ import type { Project } from './project.ts';
 /** What the stages above will have made when this one's turn comes. */
 export interface Outlook {
   /** What a path will hold once the stage `by` has been restored, or null as it has yet to run; undefined: what is there now. */
-  expect(stage: number, path: string): { readonly by: StageName; readonly content: Present | null } | undefined;
+  expect(
+    stage: number,
+    dep: Pick<Dep, 'path' | 'kind'>,
+  ): { readonly by: StageName; readonly content: Present | null } | undefined;
   /** The first stage of a group that has yet to add to the history, if there is one. */
   expectHistory(stage: number, group: string): StageName | undefined;
 }
@@ -41,7 +44,7 @@ interface Gathering {
   /** Missing deps that are taken to be what the lock recorded. */
   readonly assumed: Reason[];
   readonly upstream: Set<StageName>;
-  /** Fingerprint keys whose values are not known yet. */
+  /** Fingerprint keys, or whole kinds, whose values are not known yet. */
   readonly open: Set<string>;
 }
 
@@ -77,7 +80,7 @@ export async function gatherInputs(project: Project, index: number, options: Gat
 function certainChanges(lock: LockEntry | undefined, parts: FingerprintParts, open: ReadonlySet<string>): Reason[] {
   if (lock === undefined) return [];
   return differences(lock.parts, parts).filter(
-    (reason) => !('key' in reason) || !open.has(`${reason.kind} ${reason.key}`),
+    (reason) => !open.has(reason.kind) && !('key' in reason && open.has(`${reason.kind} ${reason.key}`)),
   );
 }
 
@@ -91,7 +94,7 @@ async function gatherDeps(
   const found: Present[] = [];
   for (const [position, dep] of stage.deps.entries()) {
     const key = stage.relocatable ? String(position) : dep.path;
-    const expected = options.outlook.expect(index, dep.path);
+    const expected = options.outlook.expect(index, dep);
     if (expected !== undefined) {
       if (expected.content === null) noteUnknown(gathering, expected.by, `dep ${key}`);
       found.push(expected.content ?? placeholder);
@@ -144,7 +147,7 @@ async function gatherParams(
   const found: ValueText[] = [];
   for (const param of stage.params) {
     const key = `${param.file}:${stage.relocatable ? param.template : (param.key ?? '')}`;
-    if (noteOpen(options.outlook, index, param.file, `param ${key}`, gathering)) {
+    if (noteOpen(options.outlook, index, param.file, [`param ${key}`], gathering)) {
       found.push('null');
       continue;
     }
@@ -173,7 +176,7 @@ async function gatherCode(
 ): Promise<CodeTrace[]> {
   const traces: CodeTrace[] = [];
   for (const code of project.graph.stages[index]!.code) {
-    if (noteOpen(options.outlook, index, code.path, `code ${code.path}`, gathering)) {
+    if (noteOpen(options.outlook, index, code.path, ['code', 'package'], gathering)) {
       traces.push(emptyTrace);
       continue;
     }
@@ -187,10 +190,16 @@ async function gatherCode(
 }
 
 /** True where the path is made by a stage that has yet to run or be restored: even a foreseen file cannot be read yet. */
-function noteOpen(outlook: Outlook, index: number, path: string, key: string, gathering: Gathering): boolean {
-  const expected = outlook.expect(index, path);
+function noteOpen(
+  outlook: Outlook,
+  index: number,
+  path: string,
+  keys: readonly string[],
+  gathering: Gathering,
+): boolean {
+  const expected = outlook.expect(index, { path, kind: 'path' });
   if (expected === undefined) return false;
-  noteUnknown(gathering, expected.by, key);
+  for (const key of keys) noteUnknown(gathering, expected.by, key);
   return true;
 }
 

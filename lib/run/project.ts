@@ -1,11 +1,11 @@
 // A workspace, opened: its pipeline, graph, lock, files and cache. Every command starts here.
 
-import { lstatSync, statSync } from 'node:fs';
+import { lstatSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, isAbsolute, relative, resolve } from 'node:path';
 import { loadDigest } from '../core/digest.ts';
 import { failure } from '../core/failure.ts';
 import type { CommandFailure, Fault, Position } from '../core/failure.ts';
-import { overlaps } from '../core/path.ts';
+import { isWithin, overlaps } from '../core/path.ts';
 import { err, ok } from '../core/result.ts';
 import type { Result } from '../core/result.ts';
 import { hostInfo } from '../exec/host.ts';
@@ -87,7 +87,12 @@ export async function openProject(options: OpenOptions): Promise<Result<Project,
   if (faults.length > 0) return err(failure('configuration', ...faults));
   const lock = LockFile.read(root, lockFile);
   if (!lock.ok) return lock;
-  const store = CacheStore.open({ dir: cacheDir, root, onWarning: options.onWarning });
+  const store = CacheStore.open({
+    dir: cacheDir,
+    root,
+    onWarning: options.onWarning,
+    readTree: (folder) => files.manifest(isWithin(root, folder) ? folder.slice(root.length + 1) : folder),
+  });
   return ok(
     assemble({
       root,
@@ -146,7 +151,9 @@ export interface Location {
   readonly stateDir: string;
 }
 
-function locationOf(root: string, file: string): Location {
+/** One spelling of the root, whatever links led to it. */
+function locationOf(folder: string, file: string): Location {
+  const root = realpathSync.native(folder);
   return { root, file, stateDir: `${root === '/' ? '' : root}/${stateFolder}` };
 }
 

@@ -2,13 +2,12 @@
 
 import type { RunSummary } from '../core/event.ts';
 import { failure } from '../core/failure.ts';
-import type { CommandFailure } from '../core/failure.ts';
+import type { CommandFailure, Fault } from '../core/failure.ts';
 import type { Present } from '../core/observation.ts';
-import { describeReason } from '../core/reason.ts';
 import type { Reason } from '../core/reason.ts';
 import { err, ok } from '../core/result.ts';
 import type { Result } from '../core/result.ts';
-import type { Fingerprint } from '../plan/parts.ts';
+import type { StageName } from '../pipeline/pipeline.ts';
 import { Admission } from '../plan/admission.ts';
 import { decide } from '../plan/decide.ts';
 import type { Decision, Evidence } from '../plan/decide.ts';
@@ -17,13 +16,15 @@ import type { Blocked, FailurePolicy, Outcome } from '../plan/schedule.ts';
 import type { Plan } from '../plan/select.ts';
 import { gatherEvidence, rememberedOuts } from './evidence.ts';
 import { executeStage } from './execute.ts';
-import type { KnownInputs } from './execute.ts';
 import { settled } from './inputs.ts';
 import type { RunIo } from './io.ts';
+import { Ledger } from './ledger.ts';
 import { LockSaver } from './lock-saver.ts';
 import { findMissingParams } from './preflight.ts';
 import type { Project } from './project.ts';
+import type { KnownInputs } from './remember.ts';
 import { restoreStage } from './restore.ts';
+import { Twins } from './twins.ts';
 
 export interface ReproduceOptions {
   /** Job slots: the capacity of `cpu`. */
@@ -54,10 +55,16 @@ export async function reproduce(
   io: RunIo,
 ): Promise<Result<RunSummary, CommandFailure>> {
   const run = new Reproduction(project, plan, options, io);
-  await run.loop();
-  const saved = run.finish();
-  return saved.ok ? ok(run.summary()) : err(saved.error);
+  let finished: Result<void, CommandFailure>;
+  try {
+    await run.loop();
+  } finally {
+    finished = run.finish();
+  }
+  return finished.ok ? ok(run.summary()) : finished;
 }
+
+type Kind<K extends Decision['kind']> = Extract<Decision, { readonly kind: K }>;
 
 class Reproduction {
   readonly #project: Project;
@@ -67,16 +74,15 @@ class Reproduction {
   readonly #schedule: Schedule;
   readonly #admission: Admission;
   readonly #saver: LockSaver;
+  readonly #ledger: Ledger;
+  readonly #twins = new Twins();
   readonly #remembered: ReadonlyMap<string, Present> | null;
   readonly #executed = new Set<number>();
+  /** Why a stage is to be executed, from when it was first considered: a twin or a lost object may change what it is by then. */
   readonly #reasons = new Map<number, readonly Reason[]>();
-  readonly #counts = { executed: 0, restored: 0, skipped: 0, failed: 0, blocked: 0, saved: 0 };
-  /** The stage that executes a fingerprint now, and those that wait for its result. */
-  readonly #twins = new Map<Fingerprint, { readonly first: number; readonly waiting: number[] }>();
-  /** What is wrong with the plan, found when the first stage that is not up to date was met. */
+  /** What is wrong with the plan, looked for when the first stage that is not up to date is met. */
+  #faults: Promise<readonly Fault[]> | undefined;
   #refusal: CommandFailure | undefined;
-  #checked = false;
-  readonly #startedAt: number;
   #active = 0;
   #restoring = 0;
   #wake: () => void = () => undefined;
@@ -87,61 +93,74 @@ class Reproduction {
     this.#plan = plan;
     this.#options = options;
     this.#io = io;
-    this.#startedAt = io.now();
     this.#schedule = new Schedule(project.graph, plan, { policy: options.policy, ordered: options.ordered });
     this.#admission = new Admission({ memory: options.memory, ...project.pipeline.pools, cpu: options.jobs });
     this.#saver = new LockSaver(project.lock);
+    this.#ledger = new Ledger(io);
     this.#remembered = options.allowMissing ? rememberedOuts(project) : null;
   }
 
   async loop(): Promise<void> {
     this.#io.report({ kind: 'run-started', stages: this.#plan.order.length, jobs: this.#options.jobs });
-    while (this.#crash === undefined && this.#refusal === undefined) {
-      const index = this.#io.signal.aborted || this.#restoring >= restoresAtOnce ? undefined : this.#schedule.take();
-      if (index !== undefined) await this.#consider(index);
+    for (;;) {
+      const index = this.#ended || this.#restoring >= restoresAtOnce ? undefined : this.#schedule.take();
+      if (index !== undefined) await this.#guarded(() => this.#consider(index));
       else if (this.#active > 0) await new Promise<void>((resolve) => (this.#wake = resolve));
       else break;
     }
-    while (this.#active > 0) await new Promise<void>((resolve) => (this.#wake = resolve));
     if (this.#crash !== undefined) throw this.#crash.error;
+  }
+
+  /** Nothing new starts any more; what runs may end. */
+  get #ended(): boolean {
+    const { aborted } = this.#io.signal;
+    return aborted || this.#schedule.stopped || this.#refusal !== undefined || this.#crash !== undefined;
   }
 
   /** Writes what is left to write. */
   finish(): Result<void, CommandFailure> {
-    if (this.#refusal !== undefined) return err(this.#refusal);
-    if (!this.#io.signal.aborted) this.#reportBlocked(this.#schedule.unsettled());
+    if (!this.#io.signal.aborted && this.#refusal === undefined) this.#reportBlocked(this.#schedule.unsettled());
     this.#project.lock.prune((name) => this.#project.graph.index.has(name));
     this.#project.saveState();
-    return this.#saver.finish();
+    const saved = this.#saver.finish();
+    return this.#refusal === undefined ? saved : err(this.#refusal);
   }
 
   summary(): RunSummary {
-    return { kind: 'summary', ...this.#counts, seconds: (this.#io.now() - this.#startedAt) / 1000, dry: false };
+    return this.#ledger.summary();
   }
 
   async #consider(index: number): Promise<void> {
     const { evidence, decision } = await this.#decide(index);
-    const { name } = evidence.stage;
     if (decision.kind !== 'skip' && decision.kind !== 'restore' && (await this.#isRefused())) return;
     switch (decision.kind) {
-      case 'skip':
-        this.#counts.skipped++;
-        this.#io.report({ kind: 'stage-skipped', stage: name, reason: decision.why });
-        return this.#settle(index, 'done');
+      case 'skip': {
+        this.#skip(index, decision);
+        return;
+      }
       case 'restore':
         this.#restoring++;
-        return this.#launch(async () => {
-          await this.#restore(index, evidence, decision);
-          this.#restoring--;
-        });
+        {
+          this.#launch(async () => {
+            const end = await this.#restore(index, evidence, decision);
+            this.#restoring--;
+            if (end === 'lost' && !this.#ended) await this.#consider(index);
+          });
+          return;
+        }
       case 'execute':
         this.#reasons.set(index, decision.reasons);
         if (this.#awaitsTwin(index, evidence, decision)) return;
         this.#admission.enqueue(index, evidence.stage.resources);
-        return this.#admit();
+        {
+          this.#admit();
+          return;
+        }
       case 'fail':
-      case 'unknown':
-        return this.#failEarly(index, decision.reasons);
+      case 'unknown': {
+        this.#failEarly(index, decision.reasons);
+        return;
+      }
     }
   }
 
@@ -153,42 +172,23 @@ class Reproduction {
     return { evidence, decision: decide(evidence, { force: forced, noRunCache, allowMissing }) };
   }
 
-  /**
-   * Two relocatable stages may have one fingerprint: the second waits for the first, and then takes its result.
-   * True where the stage is considered again later.
-   */
-  #awaitsTwin(index: number, evidence: Evidence, decision: Extract<Decision, { kind: 'execute' }>): boolean {
-    const { inputs } = evidence;
-    const meant = decision.reasons.some((reason) => reason.kind === 'forced' || reason.kind === 'always-changed');
+  /** True where the stage is considered again later, when another has made its result. */
+  #awaitsTwin(index: number, { inputs }: Evidence, { reasons }: Kind<'execute'>): boolean {
+    const meant = reasons.some((reason) => reason.kind === 'forced' || reason.kind === 'always-changed');
     if (inputs.kind !== 'known' || meant || this.#options.noRunCache || this.#options.noCommit) return false;
-    const twins = this.#twins.get(inputs.fingerprint);
-    if (twins === undefined) this.#twins.set(inputs.fingerprint, { first: index, waiting: [] });
-    if (twins === undefined || twins.first === index) return false;
-    twins.waiting.push(index);
-    return true;
-  }
-
-  /** The first of several stages with one fingerprint has ended, well or not: the others are decided again. */
-  async #wakeTwins(index: number): Promise<void> {
-    const found = [...this.#twins].find(([, twins]) => twins.first === index);
-    if (found === undefined) return;
-    this.#twins.delete(found[0]);
-    for (const waiting of found[1].waiting) if (!this.#io.signal.aborted) await this.#consider(waiting);
+    return this.#twins.awaits(index, inputs.fingerprint);
   }
 
   /** Looks at the whole plan, once, before the first command starts. */
   async #isRefused(): Promise<boolean> {
-    if (!this.#checked) {
-      this.#checked = true;
-      const faults = await findMissingParams(this.#project, this.#plan);
-      if (faults.length > 0) this.#refusal = failure('configuration', ...faults);
-    }
+    const faults = await (this.#faults ??= findMissingParams(this.#project, this.#plan));
+    if (faults.length > 0) this.#refusal ??= failure('configuration', ...faults);
     return this.#refusal !== undefined;
   }
 
   /** Starts what fits now. */
   #admit(): void {
-    if (this.#io.signal.aborted || this.#schedule.stopped) return;
+    if (this.#ended) return;
     for (const index of this.#admission.admit()) {
       this.#launch(async () => {
         try {
@@ -196,122 +196,101 @@ class Reproduction {
         } finally {
           this.#admission.release(index);
         }
-        await this.#wakeTwins(index);
+        for (const waiting of this.#twins.release(index)) if (!this.#ended) await this.#consider(waiting);
       });
     }
   }
 
-  /** An exception in a task is a bug: it ends the run once the other tasks have. */
   #launch(task: () => Promise<void>): void {
     this.#active++;
-    task()
-      .catch((error: unknown) => (this.#crash ??= { error }))
-      .finally(() => {
-        this.#active--;
-        this.#admit();
-        this.#wake();
-      });
-  }
-
-  /** The stage may have waited for its turn: it is observed once more, so that what is recorded is what its command will read. */
-  async #start(index: number): Promise<void> {
-    this.#project.forgetAll();
-    const { evidence, decision } = await this.#decide(index);
-    if (decision.kind === 'execute' && evidence.inputs.kind === 'known')
-      return this.#execute(index, evidence.inputs, this.#reasons.get(index)!);
-    if (decision.kind === 'restore') return this.#restore(index, evidence, decision);
-    if (decision.kind !== 'skip') {
-      this.#failEarly(index, decision.kind === 'execute' ? [] : decision.reasons);
-      return;
-    }
-    this.#counts.skipped++;
-    this.#io.report({ kind: 'stage-skipped', stage: evidence.stage.name, reason: decision.why });
-    this.#settle(index, 'done');
-  }
-
-  async #execute(index: number, inputs: KnownInputs, reasons: readonly Reason[]): Promise<void> {
-    const stage = this.#project.graph.stages[index]!;
-    const end = await executeStage(
-      this.#project,
-      index,
-      inputs,
-      { reasons, noCommit: this.#options.noCommit },
-      this.#io,
-    );
-    if (end.kind === 'interrupted') return;
-    if (end.kind === 'failed') {
-      this.#counts.failed++;
-      this.#io.report({ ...end, kind: 'stage-failed', stage: stage.name });
-      this.#settle(index, 'failed');
-      return;
-    }
-    this.#saver.set(stage.name, end.lock);
-    this.#executed.add(index);
-    this.#counts.executed++;
-    this.#io.report({
-      kind: 'stage-executed',
-      stage: stage.name,
-      seconds: end.result.seconds,
-      peakMemory: end.result.peakMemory,
-      runId: end.runId,
+    void this.#guarded(task).then(() => {
+      this.#active--;
+      this.#admit();
+      this.#wake();
     });
+  }
+
+  /** An exception is a bug: it ends the run once what is under way has ended. */
+  async #guarded(task: () => Promise<void>): Promise<void> {
+    try {
+      await task();
+    } catch (error) {
+      this.#crash ??= { error };
+    }
+  }
+
+  /**
+   * The stage may have waited for its turn: it is observed once more, so that what is recorded is what its command will read;
+   * and again where that turns out to be outdated.
+   */
+  async #start(index: number): Promise<void> {
+    for (let end: 'again' | 'over' = 'again'; end === 'again' && !this.#io.signal.aborted;) {
+      this.#project.forgetAll();
+      const { evidence, decision } = await this.#decide(index);
+      end = await this.#carryOut(index, evidence, decision);
+    }
+  }
+
+  async #carryOut(index: number, evidence: Evidence, decision: Decision): Promise<'again' | 'over'> {
+    switch (decision.kind) {
+      case 'skip':
+        this.#skip(index, decision);
+        return 'over';
+      case 'restore':
+        return (await this.#restore(index, evidence, decision)) === 'lost' ? 'again' : 'over';
+      case 'execute':
+        if (evidence.inputs.kind !== 'known') throw new Error('a stage cannot run before those above it have settled');
+        return (await this.#execute(index, evidence.inputs)) === 'outdated' ? 'again' : 'over';
+      case 'fail':
+      case 'unknown':
+        this.#failEarly(index, decision.reasons);
+        return 'over';
+    }
+  }
+
+  #skip(index: number, decision: Kind<'skip'>): void {
+    this.#ledger.skipped(this.#nameOf(index), decision);
     this.#settle(index, 'done');
   }
 
-  /** What turns out not to be restorable is decided again: the damaged object is gone from the cache by then. */
-  async #restore(index: number, evidence: Evidence, decision: Extract<Decision, { kind: 'restore' }>): Promise<void> {
-    const { stage } = evidence;
+  async #execute(index: number, inputs: KnownInputs): Promise<'outdated' | 'over'> {
+    const name = this.#nameOf(index);
+    const options = { reasons: this.#reasons.get(index)!, noCommit: this.#options.noCommit };
+    const end = await executeStage(this.#project, index, inputs, options, this.#io);
+    if (end.kind === 'outdated') return 'outdated';
+    if (end.kind === 'interrupted') return 'over';
+    if (end.kind === 'failed') {
+      this.#ledger.failed(name, end.failure);
+      this.#settle(index, 'failed');
+      return 'over';
+    }
+    this.#saver.set(name, end.lock);
+    this.#executed.add(index);
+    this.#ledger.executed(name, end.result, end.runId);
+    this.#settle(index, 'done');
+    return 'over';
+  }
+
+  /** `lost`: it cannot be restored after all, and has to be decided again; the damaged object is gone from the cache by then. */
+  async #restore(index: number, evidence: Evidence, decision: Kind<'restore'>): Promise<'lost' | 'over'> {
+    const name = this.#nameOf(index);
     const startedAt = this.#io.now();
     const end = await restoreStage(this.#project, evidence, decision.from, this.#io);
-    if (end.kind === 'interrupted') return;
+    if (end.kind === 'lost') return 'lost';
+    if (end.kind === 'interrupted') return 'over';
     if (end.kind === 'failed') {
-      this.#counts.failed++;
-      this.#io.report({
-        kind: 'stage-failed',
-        stage: stage.name,
-        message: end.message,
-        seconds: 0,
-        tail: [],
-        log: null,
-      });
+      this.#ledger.failed(name, { message: end.message, seconds: 0, tail: [], log: null });
       this.#settle(index, 'failed');
-      return;
+      return 'over';
     }
-    if (end.kind === 'lost') {
-      this.#reasons.set(index, decision.reasons);
-      return this.#consider(index);
-    }
-    if (end.lock !== undefined) this.#saver.set(stage.name, end.lock);
-    const saved = decision.from.entry?.seconds ?? 0;
-    this.#counts.restored++;
-    this.#counts.saved += saved;
-    const seconds = (this.#io.now() - startedAt) / 1000;
-    this.#io.report({
-      kind: 'stage-restored',
-      stage: stage.name,
-      reasons: decision.reasons,
-      saved,
-      seconds,
-      runId: decision.from.entry?.runId ?? '',
-    });
+    if (end.lock !== undefined) this.#saver.set(name, end.lock);
+    this.#ledger.restored(name, decision.from, decision.reasons, startedAt);
     this.#settle(index, 'done');
+    return 'over';
   }
 
   #failEarly(index: number, reasons: readonly Reason[]): void {
-    const stage = this.#project.graph.stages[index]!;
-    const hint = reasons
-      .map((reason) => (reason.kind === 'dep-missing' ? reason.hint : undefined))
-      .find((text) => text !== undefined);
-    this.#counts.failed++;
-    this.#io.report({
-      kind: 'stage-failed',
-      stage: stage.name,
-      message: reasons.map(describeReason).join('; '),
-      hint,
-      seconds: 0,
-      tail: [],
-      log: null,
-    });
+    this.#ledger.unstarted(this.#nameOf(index), reasons);
     this.#settle(index, 'failed');
   }
 
@@ -320,10 +299,10 @@ class Reproduction {
   }
 
   #reportBlocked(blocked: readonly Blocked[]): void {
-    const { stages } = this.#project.graph;
-    for (const { stage, by } of blocked) {
-      this.#counts.blocked++;
-      this.#io.report({ kind: 'stage-blocked', stage: stages[stage]!.name, by: stages[by]!.name });
-    }
+    for (const { stage, by } of blocked) this.#ledger.blocked(this.#nameOf(stage), this.#nameOf(by));
+  }
+
+  #nameOf(index: number): StageName {
+    return this.#project.graph.stages[index]!.name;
   }
 }

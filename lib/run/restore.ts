@@ -31,8 +31,8 @@ export async function restoreStage(
     const done = await project.store.checkout({ path: absolute(project, out.path), content: out.content }, link);
     project.forget(out.path);
     if (done.ok) continue;
-    // Neither a full disk nor a link that leads out of the workspace gets better by deciding again.
-    if (done.error.kind === 'io' || done.error.kind === 'refused')
+    // Neither a full disk nor a link on the way that leads out of the workspace gets better by deciding again. A refused content is not held any more.
+    if (done.error.kind === 'io' || (done.error.kind === 'refused' && project.store.holds([out.content])))
       return { kind: 'failed', message: `cannot restore "${out.path}": ${done.error.message}` };
     io.report({
       kind: 'warning',

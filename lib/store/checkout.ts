@@ -90,8 +90,9 @@ function readManifest(out: Placement, target: string, checkout: Checkout): Resul
   for (const entry of manifest.value) {
     if (entry.kind !== 'link') continue;
     const why = checkout.fence.refuseLink(dirname(`${target}/${entry.path}`), entry.target);
-    if (why !== undefined)
-      return err(problem('refused', `refusing to restore the symbolic link "${out.path}/${entry.path}": ${why}`));
+    if (why === undefined) continue;
+    checkout.objects.shun(out.content.digest);
+    return err(problem('refused', `refusing to restore the symbolic link "${out.path}/${entry.path}": ${why}`));
   }
   return manifest;
 }

@@ -56,6 +56,8 @@ export class ObjectStore {
   readonly cloner = new Cloner();
   readonly #warnings: Warnings;
   readonly #manifests = new Map<Digest, Manifest>();
+  /** Paths of objects that are of no use but stay (a read-only cache; a tree for another workspace): to this process they are not there. */
+  readonly #bad = new Set<string>();
 
   constructor(layout: Layout, warnings: Warnings) {
     this.layout = layout;
@@ -93,6 +95,7 @@ export class ObjectStore {
   manifest(digest: Digest): Result<Manifest, StoreProblem> {
     const known = this.#manifests.get(digest);
     if (known !== undefined) return ok(known);
+    if (this.#bad.has(this.path(digest))) return err(problem('missing', `object ${digest} cannot be used here`));
     const bytes = this.#readAll(digest);
     if (!bytes.ok) return bytes;
     const parsed = parseManifest(bytes.value.toString());
@@ -138,12 +141,19 @@ export class ObjectStore {
       rmSync(this.path(digest), { recursive: true, force: true });
       this.#warnings.once(`${message}; it was removed`, 'it will be stored again by the next run that makes it');
     } catch (error) {
+      this.#bad.add(this.path(digest));
       this.#warnings.once(
         `${message} and cannot be removed`,
         ioProblem(error, `cannot change ${this.layout.dir}`).message,
       );
     }
     return problem('corrupt', message);
+  }
+
+  /** From now on the object is not there, to this process: it is sound, but not for this workspace. */
+  shun(digest: Digest): void {
+    this.#manifests.delete(digest);
+    this.#bad.add(this.path(digest));
   }
 
   readProblem(error: unknown, digest: Digest): StoreProblem {
@@ -263,6 +273,7 @@ export class ObjectStore {
     for (const item of pending) {
       closePending(item);
       moveInto(item.tmp, item.target);
+      this.#bad.delete(item.target);
       item.moved = true;
     }
   }
@@ -292,8 +303,10 @@ export class ObjectStore {
   }
 
   #stat(digest: Digest): Stats | undefined {
+    const path = this.path(digest);
+    if (this.#bad.has(path)) return undefined;
     try {
-      const stats = lstatSync(this.path(digest), { throwIfNoEntry: false });
+      const stats = lstatSync(path, { throwIfNoEntry: false });
       return stats?.isFile() === true ? stats : undefined;
     } catch (error) {
       if (codeOf(error) === undefined) throw error;

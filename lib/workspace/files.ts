@@ -4,6 +4,7 @@
 import { constants } from 'node:fs';
 import type { Stats } from 'node:fs';
 import { posix } from 'node:path';
+import type { Manifest } from '../core/manifest.ts';
 import type { Observation } from '../core/observation.ts';
 import { isWithin, overlaps } from '../core/path.ts';
 import { err, ok } from '../core/result.ts';
@@ -20,6 +21,7 @@ import { IgnoreRules } from './ignore.ts';
 import { ParamFiles } from './params.ts';
 import type { ParamsProblem } from './params.ts';
 import { StatIndex } from './stat-index.ts';
+import { listEntries } from './tree-manifest.ts';
 import { observeTree, realPlace } from './tree.ts';
 import type { TreeTools } from './tree.ts';
 
@@ -109,6 +111,14 @@ export class WorkspaceFiles implements Pick<WorkspaceReader, 'observe' | 'observ
 
   recheckGlob(pattern: string): MaybePromise<Observation> {
     return this.#remember(globPrefix + pattern, (memo) => this.#observeGlob(pattern, memo));
+  }
+
+  /** The manifest of the folder at a path, as observe() sees it now. The error says why there is none. */
+  async manifest(path: string): Promise<Result<Manifest, string>> {
+    const seen = await this.recheck(path);
+    if (seen.kind === 'unreadable') return err(seen.reason);
+    const record = seen.kind === 'tree' ? this.#index.tree(path === '' ? '.' : path) : undefined;
+    return record === undefined ? err('it is no folder') : ok(listEntries(record));
   }
 
   params(file: string): MaybePromise<Result<Value, ParamsProblem>> {

@@ -1,11 +1,12 @@
 // One runner a workspace: a file that names its owner. A dead owner's lock is taken over; a live one's never is, however busy it is.
 
 import { linkSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { basename, dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readTextIfExists, uniqueName, withFolder } from '../core/disk.ts';
 import { failure } from '../core/failure.ts';
-import { currentOwner, isAlive, parseOwner } from '../core/owner.ts';
+import { currentOwner, isAlive, isLocal, parseOwner } from '../core/owner.ts';
 import type { Owner } from '../core/owner.ts';
 import { codeOf, err, messageOf, ok } from '../core/result.ts';
 import type { Guard, GuardResult } from '../plan/ports.ts';
@@ -24,9 +25,13 @@ export interface GuardOptions {
 
 /** Milliseconds between two looks at a lock that somebody else holds. */
 const pollPause = 100;
+/** The same for a lock whose owner is not known yet, and how often it is looked at before it counts as held. */
+const passingPause = 5;
+const looksAtPassing = 20;
 
 /** Takes the workspace for this process. Failure `locked` names the pid and the command of the holder. */
 export async function guardWorkspace(options: GuardOptions): Promise<GuardResult> {
+  let told = false;
   for (let looks = 0; ; looks++) {
     const holder = tryTake(options.path);
     if (typeof holder === 'object' && 'kind' in holder) {
@@ -34,20 +39,25 @@ export async function guardWorkspace(options: GuardOptions): Promise<GuardResult
       return ok(makeGuard(options.path));
     }
     if (typeof holder === 'string') return err(failure('storage', { message: `cannot lock the workspace: ${holder}` }));
-    if (!options.wait) return err(describeHolder(holder));
-    if (looks === 0) options.onWait(holder);
+    // Who is just coming or going has a name, or is gone, in a moment.
+    const passing = holder === unknownOwner && looks < looksAtPassing;
+    if (!options.wait && !passing) return err(describeHolder(holder, options.path));
+    if (!passing && !told) options.onWait(holder);
+    told ||= !passing;
     try {
-      await sleep(pollPause, undefined, { signal: options.signal });
+      await sleep(passing ? passingPause : pollPause, undefined, { signal: options.signal });
     } catch {
       return err(failure('interrupted', { message: 'interrupted while waiting for the workspace' }));
     }
   }
 }
 
-function describeHolder(holder: Owner) {
+function describeHolder(holder: Owner, path: string) {
   return failure('locked', {
     message: `another dagrun is working here: pid ${holder.pid} on ${holder.host}: ${holder.command}`,
-    hint: '`--wait` waits until it has finished',
+    hint: isLocal(holder)
+      ? '`--wait` waits until it has finished'
+      : `\`--wait\` waits until it has finished; if it certainly is gone, remove ${path}`,
   });
 }
 
@@ -82,7 +92,7 @@ function tryTake(path: string): Taken | Owner | string {
   }
 }
 
-const unknownOwner: Owner = { host: 'this host', pid: 0, startTime: '', command: 'just starting' };
+const unknownOwner: Owner = { host: hostname(), pid: 0, startTime: '', command: 'just starting' };
 
 /** Appears under its name whole: a link to a file that is already written. False where the name is taken. */
 function create(path: string): boolean {

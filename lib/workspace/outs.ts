@@ -43,13 +43,23 @@ export class WorkspaceOuts implements WorkspaceWriter {
 
   clear({ path, persist }: Pick<Out, 'path' | 'persist'>): void {
     if (path === '') throw new Error('the workspace itself is no out');
-    const place = `${this.#root}/${path}`;
+    const place = this.#place(path);
     if (persist) this.#makePrivate(place);
     else remove(place);
   }
 
   makeParent(path: RepoPath): void {
-    mkdirSync(posix.dirname(`${this.#root}/${path}`), { recursive: true });
+    mkdirSync(posix.dirname(this.#place(path)), { recursive: true });
+  }
+
+  /** Throws where a link on the way leads out of the workspace: what lies there is nobody's out. */
+  #place(path: string): string {
+    const place = `${this.#root}/${path}`;
+    let parent = posix.dirname(place);
+    while (parent.length > this.#root.length && lstatIfExists(parent) === undefined) parent = posix.dirname(parent);
+    if (isWithin(realOr(this.#root), realOr(parent))) return place;
+    const folder = parent.slice(this.#root.length + 1);
+    throw new Error(`"${path}" lies behind "${folder}", a symbolic link that leads out of the workspace`);
   }
 
   /** A private writable copy for all that shares storage with something else. */

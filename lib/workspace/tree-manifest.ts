@@ -5,7 +5,7 @@ import { constants } from 'node:fs';
 import { DigestStream } from '../core/digest.ts';
 import type { Digest } from '../core/digest.ts';
 import { encodeEntry, manifestHeader } from '../core/manifest.ts';
-import type { ManifestEntry } from '../core/manifest.ts';
+import type { Manifest, ManifestEntry } from '../core/manifest.ts';
 import { compareText } from '../core/path.ts';
 import type { RepoPath } from '../core/path.ts';
 import type { Pace, Steps } from './files-pace.ts';
@@ -56,6 +56,14 @@ export function* digestTree(listing: Listing, pace: Pace): Steps<TreeTotals> {
     if (pace.due()) yield;
   }
   return { digest: stream.update(encoder.encode(text)).digest(), size, files };
+}
+
+/** The manifest itself, for whoever needs every entry. */
+export function listEntries(listing: Listing): Manifest {
+  const entries = new Entries(listing);
+  const found: ManifestEntry[] = [];
+  for (let entry = entries.next(); entry !== undefined; entry = entries.next()) found.push(entry);
+  return found;
 }
 
 /** All entries that count, one after the other in the order of a manifest. */
