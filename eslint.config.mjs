@@ -39,7 +39,20 @@ const floorRules = Object.entries(floors).map(([folder, allowed]) => {
 });
 
 export default tseslint.config(
-  { ignores: ['dist', 'coverage', 'node_modules', 'bench/work', 'cache', '.dagrun', 'data', 'artifacts', 'reports'] },
+  {
+    ignores: [
+      'dist',
+      'dist-*',
+      'coverage',
+      'node_modules',
+      'bench/work',
+      'cache',
+      '.dagrun',
+      'data',
+      'artifacts',
+      'reports',
+    ],
+  },
   eslint.configs.recommended,
   ...tseslint.configs.strictTypeChecked,
   {

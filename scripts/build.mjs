@@ -2,7 +2,7 @@
 // dist/index.js (the library) with its type declarations, and pipeline.schema.json.
 import { createHash } from 'node:crypto';
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
@@ -54,36 +54,37 @@ const vendored = {
   },
 };
 
-rmSync(`${root}dist`, { recursive: true, force: true });
-mkdirSync(`${root}dist`);
+// Built beside the old one and put in its place whole: whoever runs dagrun meanwhile sees one or the other.
+const made = `dist-${process.pid}`;
+mkdirSync(`${root}${made}`);
 // Without import(), esbuild turns it into a lazy require, which also knows the names that a CommonJS file exports.
 const cjs = { ...shared, format: 'cjs', minify: true, supported: { 'dynamic-import': false } };
 await build({
   ...cjs,
   entryPoints: ['lib/cli/bin.ts'],
-  outfile: 'dist/cli.cjs',
+  outfile: `${made}/cli.cjs`,
   banner: { js: '#!/usr/bin/env node' },
   plugins: [vendored],
 });
 for (const name of heavy) {
   const stdin = { contents: `module.exports = require(${JSON.stringify(name)})`, resolveDir: root };
-  await build({ ...cjs, stdin, outfile: `dist/${vendorFile(name).slice(2)}` });
+  await build({ ...cjs, stdin, outfile: `${made}/${vendorFile(name).slice(2)}` });
 }
-chmodSync(`${root}dist/cli.cjs`, 0o755);
+chmodSync(`${root}${made}/cli.cjs`, 0o755);
 // Packages that are CommonJS inside an ES module need a `require` of their own.
 const requireShim =
   "import { createRequire as dagrunCreateRequire } from 'node:module'; const require = dagrunCreateRequire(import.meta.url);";
 await build({
   ...shared,
   entryPoints: ['lib/index.ts'],
-  outfile: 'dist/index.js',
+  outfile: `${made}/index.js`,
   format: 'esm',
   banner: { js: requireShim },
 });
-execFileSync(process.execPath, [`${root}node_modules/typescript/bin/tsc`, '-p', `${root}tsconfig.build.json`], {
-  stdio: 'inherit',
-  cwd: root,
-});
+const tsc = ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json', '--outDir', made];
+execFileSync(process.execPath, tsc, { stdio: 'inherit', cwd: root });
+rmSync(`${root}dist`, { recursive: true, force: true });
+renameSync(`${root}${made}`, `${root}dist`);
 
 const schemaBundle = await build({ ...shared, entryPoints: ['lib/pipeline/schema.ts'], write: false, format: 'esm' });
 const { pipelineSchema } = await import(

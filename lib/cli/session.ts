@@ -8,7 +8,7 @@ import { selectPlan } from '../plan/select.ts';
 import type { Plan, Selection } from '../plan/select.ts';
 import { locatePipeline, openProject } from '../run/project.ts';
 import type { Project } from '../run/project.ts';
-import { makeStateFolder } from '../run/state-folder.ts';
+import { makeStateFolder, removeUnfinished } from '../run/state-folder.ts';
 import { guardWorkspace } from '../workspace/guard.ts';
 import type { Invocation } from './command.ts';
 
@@ -69,6 +69,7 @@ export async function exclusively(
     onTakeOver: async (dead) => {
       const { endLeftBehind } = await import('../exec/left-behind.ts');
       await endLeftBehind(dead);
+      removeUnfinished(stateDir, dead.pid);
     },
   });
   if (!guard.ok) return guard;

@@ -36,7 +36,12 @@ export class Admission {
   admit(): number[] {
     const admitted: number[] = [];
     const left: Waiting[] = [];
-    for (const waiting of this.#queue) {
+    for (const [position, waiting] of this.#queue.entries()) {
+      // Every stage takes at least one job slot: with all of them taken the rest of a long queue need not be looked at.
+      if (!this.#fits({ cpu: 1 })) {
+        this.#queue = [...left, ...this.#queue.slice(position)];
+        return admitted;
+      }
       const head = left[0];
       const mayOvertake = head === undefined || head.overtaken < patience;
       if (mayOvertake && this.#fits(waiting.wanted)) {

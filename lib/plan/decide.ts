@@ -52,7 +52,9 @@ export interface DecisionRules {
 }
 
 export type Decision =
-  | { readonly kind: 'skip'; readonly why: 'unchanged' | 'frozen' | 'data-missing' }
+  | { readonly kind: 'skip'; readonly why: 'unchanged' | 'data-missing' }
+  /** `problems`: outs that were edited, or that are missing and cannot be restored. */
+  | { readonly kind: 'skip'; readonly why: 'frozen'; readonly problems: readonly Reason[] }
   | { readonly kind: 'restore'; readonly from: Restorable; readonly reasons: readonly Reason[] }
   | { readonly kind: 'execute'; readonly reasons: readonly Reason[] }
   | { readonly kind: 'unknown'; readonly reasons: readonly Reason[] }
@@ -82,10 +84,11 @@ export function decide(evidence: Evidence, rules: DecisionRules): Decision {
 
 /** A frozen stage never runs; outs that were deleted come back if the lock knows them. */
 function decideFrozen(evidence: Evidence): Decision {
-  const missing = outProblems(evidence).filter((reason) => reason.kind === 'out-missing');
-  const from = missing.length === 0 ? null : evidence.findLocked();
-  if (from === null) return { kind: 'skip', why: 'frozen' };
-  return { kind: 'restore', from, reasons: [{ kind: 'frozen' }, ...missing] };
+  const problems = outProblems(evidence);
+  const isMissing = problems.some((reason) => reason.kind === 'out-missing');
+  const from = isMissing ? evidence.findLocked() : null;
+  if (from === null) return { kind: 'skip', why: 'frozen', problems };
+  return { kind: 'restore', from, reasons: [{ kind: 'frozen' }, ...problems] };
 }
 
 /** Why the stage is not fresh; empty where it is. */

@@ -54,7 +54,9 @@ export function renderStatus(report: StatusReport, options: StatusOptions): stri
   const { stages } = report;
   if (stages.length === 0) return 'no stages';
   const colours = makeColours(options.colour);
-  const clean = stages.every(({ state }) => state === 'fresh' || state === 'frozen');
+  const clean = stages.every(
+    ({ state, reasons }) => state === 'fresh' || (state === 'frozen' && reasons.every(({ kind }) => kind === 'frozen')),
+  );
   if (clean && !options.verbose) return colours.green(cleanText(stages));
   const blocks = sections.flatMap((section) => {
     const entries = groupAlike(

@@ -62,7 +62,7 @@ function stateOf(decision: Decision): { state: StageState; reasons: readonly Rea
   switch (decision.kind) {
     case 'skip':
       return decision.why === 'frozen'
-        ? { state: 'frozen', reasons: [{ kind: 'frozen' }] }
+        ? { state: 'frozen', reasons: [{ kind: 'frozen' }, ...decision.problems] }
         : { state: 'fresh', reasons: [] };
     case 'restore':
       return {

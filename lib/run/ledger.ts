@@ -20,8 +20,12 @@ export class Ledger {
     this.#startedAt = io.now();
   }
 
-  skipped(stage: string, { why }: Extract<Decision, { kind: 'skip' }>): void {
-    this.#tell('skipped', { kind: 'stage-skipped', stage, reason: why });
+  skipped(stage: string, decision: Extract<Decision, { kind: 'skip' }>): void {
+    if (decision.why === 'frozen' && decision.problems.length > 0) {
+      const message = `${stage} is frozen and left as it is: ${decision.problems.map(describeReason).join('; ')}`;
+      this.#io.report({ kind: 'warning', message, hint: `\`dagrun unfreeze ${stage}\` lets it run again` });
+    }
+    this.#tell('skipped', { kind: 'stage-skipped', stage, reason: decision.why });
   }
 
   /** `startedAt`: milliseconds since the epoch. */

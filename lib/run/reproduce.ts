@@ -134,33 +134,26 @@ class Reproduction {
     const { evidence, decision } = await this.#decide(index);
     if (decision.kind !== 'skip' && decision.kind !== 'restore' && (await this.#isRefused())) return;
     switch (decision.kind) {
-      case 'skip': {
+      case 'skip':
         this.#skip(index, decision);
-        return;
-      }
+        break;
       case 'restore':
         this.#restoring++;
-        {
-          this.#launch(async () => {
-            const end = await this.#restore(index, evidence, decision);
-            this.#restoring--;
-            if (end === 'lost' && !this.#ended) await this.#consider(index);
-          });
-          return;
-        }
+        this.#launch(async () => {
+          const end = await this.#restore(index, evidence, decision);
+          this.#restoring--;
+          if (end === 'lost' && !this.#ended) await this.#consider(index);
+        });
+        break;
       case 'execute':
         this.#reasons.set(index, decision.reasons);
         if (this.#awaitsTwin(index, evidence, decision)) return;
         this.#admission.enqueue(index, evidence.stage.resources);
-        {
-          this.#admit();
-          return;
-        }
+        this.#admit();
+        break;
       case 'fail':
-      case 'unknown': {
+      case 'unknown':
         this.#failEarly(index, decision.reasons);
-        return;
-      }
     }
   }
 
