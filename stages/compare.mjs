@@ -6,7 +6,7 @@ const context = readContext();
 const [{ digest: dataDigest }] = context.deps;
 const candidates = context.runs.evaluate
   .filter((run) => Object.values(run.deps)[0].endsWith(dataDigest))
-  .map((run) => ({ stage: run.stage, at: run.at, fingerprint: run.fingerprint, ...Object.values(run.metrics)[0] }))
+  .map((run) => ({ stage: run.stage, fingerprint: run.fingerprint, ...Object.values(run.metrics)[0] }))
   .sort((a, b) => b.accuracy - a.accuracy || a.loss - b.loss || (a.fingerprint < b.fingerprint ? -1 : 1));
 const [rankingPath, reportPath] = context.outPaths;
 writeFileSync(rankingPath, `${JSON.stringify(candidates, null, 2)}\n`);

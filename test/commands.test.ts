@@ -355,7 +355,7 @@ describe('repro', () => {
 
   it('the summary says what the cache saved', async () => {
     prepare();
-    await rig.settle([], { env: slowed(100) });
+    await rig.settle([], { env: slowed(1000) });
     rig.remove('three');
     const run = await rig.run(['repro']);
     expect(run.stdout.trimEnd().split('\n').at(-1)).toMatch(/2 skipped, 1 restored \(saved .*\)/);
@@ -373,10 +373,11 @@ describe('repro', () => {
     prepare();
     const good = await rig.run(['repro', '-q']);
     expect([good.code, good.output]).toEqual([0, '']);
-    rig.pipeline({ stages: { only: { cmd: 'echo why it failed; exit 3' } } });
+    rig.pipeline({ stages: { only: { cmd: 'echo why it failed; echo ::progress 0.5 half; exit 3' } } });
     const bad = await rig.run(['repro', '-q']);
     expect(bad.code).toBe(1);
     expect(bad.output).toContain('why it failed');
+    expect(bad.output).not.toMatch(/^ *\| ::progress/m);
   });
 
   it('-v shows the output of stages', async () => {
@@ -801,6 +802,15 @@ describe('gc', () => {
 });
 
 describe('cache', () => {
+  it('a new cache folder hides itself from git, one that is there is left as it is', async () => {
+    prepare();
+    await rig.settle();
+    expect(rig.read('cache/.gitignore')).toBe('*\n');
+    rig.remove('cache/.gitignore');
+    await rig.settle(['-f']);
+    expect(rig.has('cache/.gitignore')).toBe(false);
+  });
+
   it('verify ends with 0 when all is well, and with 1 naming what is damaged', async () => {
     await settled();
     expect((await rig.run(['cache', 'verify'])).code).toBe(0);

@@ -37,6 +37,10 @@ export function median(values) {
   return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
+/** A subject whose unmeasured run took longer than this is measured in `SLOW_ROUNDS` rounds only. */
+const SLOW_MS = 20_000;
+const SLOW_ROUNDS = 2;
+
 /**
  * A B A B …: every subject once a round, so that a slow minute of the machine touches all of them. One unmeasured round comes first.
  * @template {{ label: string }} S
@@ -46,11 +50,13 @@ export function median(values) {
 export async function interleave(subjects, rounds, once) {
   const times = new Map(subjects.map((subject) => [subject.label, /** @type {number[]} */ ([])]));
   const out = new Set();
+  const slow = new Set();
   for (let round = -1; round < rounds; round++) {
     for (const subject of subjects) {
-      if (out.has(subject.label)) continue;
+      if (out.has(subject.label) || (slow.has(subject.label) && round >= SLOW_ROUNDS)) continue;
       const ms = await once(subject);
       if (ms === undefined) out.add(subject.label);
+      else if (round < 0 && ms > SLOW_MS) slow.add(subject.label);
       else if (round >= 0) times.get(subject.label)?.push(ms);
     }
   }

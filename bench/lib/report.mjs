@@ -60,7 +60,8 @@ export function caseSection(row, { date, machine: where, load, rounds, results }
     const name = result.version === undefined ? result.label : `${result.label} (${result.version})`;
     if (result.times.length === 0) return `| ${name} | ${result.fault ?? 'not measured'} | | | | |`;
     const ratio = base === undefined || base === result ? undefined : pairedRatio(result.times, base.times);
-    const range = `${shown(Math.min(...result.times))}–${shown(Math.max(...result.times))}`;
+    const fewer = result.times.length < rounds ? ` (${result.times.length} rounds)` : '';
+    const range = `${shown(Math.min(...result.times))}–${shown(Math.max(...result.times))}${fewer}`;
     const target = result.label.startsWith('dagrun') ? verdict(row, result, results) : '';
     return `| ${name} | ${shown(median(result.times))} | ${range} | ${ratio === undefined ? '' : ratio.toFixed(2)} | ${result.mib?.toFixed(0) ?? ''} | ${target} |`;
   });

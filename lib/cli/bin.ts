@@ -10,7 +10,7 @@ process.stdout.on('error', (error) => {
   process.exit(process.exitCode ?? exitCodes.done);
 });
 
-main(process.argv.slice(2), { stdout: process.stdout, stderr: process.stderr, environment: process.env }).then(
+main(process.argv.slice(2), { stdout: process.stdout, stderr: process.stderr, environment: { ...process.env } }).then(
   (code) => {
     process.exitCode = code;
   },

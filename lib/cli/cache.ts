@@ -9,6 +9,7 @@ import type { Result } from '../core/result.ts';
 import { suggest } from '../core/suggest.ts';
 import { formatBytes, formatCount, formatSeconds } from '../report/format.ts';
 import type { Project } from '../run/project.ts';
+import type { VerifyReport } from '../store/verify.ts';
 import { failureOf } from './cache-failure.ts';
 import type { Command, Invocation } from './command.ts';
 import { isSet, open } from './session.ts';
@@ -43,6 +44,7 @@ async function run(invocation: Invocation): Promise<Result<ExitCode, CommandFail
   if ((name === 'merge') !== (extra !== undefined)) {
     return err(
       failure('usage', {
+        hint: '`dagrun cache --help` shows how it is used',
         message:
           name === 'merge'
             ? '`dagrun cache merge` needs the folder of the other cache'
@@ -67,7 +69,7 @@ async function verify(project: Project, invocation: Invocation): Promise<Result<
   const { objects, bytes, entries, problems, repaired } = report.value;
   if (isSet(invocation, 'json')) stdout.write(`${JSON.stringify(report.value)}\n`);
   else {
-    for (const problem of problems) stdout.write(`${problem.kind}: ${problem.message}\n`);
+    for (const problem of problems) stdout.write(`${problem.message}\n`);
     const found =
       problems.length === 0
         ? 'nothing damaged'
@@ -75,10 +77,19 @@ async function verify(project: Project, invocation: Invocation): Promise<Result<
     stdout.write(
       `checked ${formatCount(objects, 'object')} (${formatBytes(bytes)}) and ${formatCount(entries, 'run')}: ${found}\n`,
     );
-    if (problems.length > repaired)
-      stdout.write('  hint: `dagrun cache verify --repair` removes what is damaged; the next run makes it again\n');
+    const hint = verifyHint(report.value);
+    if (hint !== undefined) stdout.write(`  hint: ${hint}\n`);
   }
   return ok(problems.length > repaired ? exitCodes.failed : exitCodes.done);
+}
+
+/** A run whose objects are gone is history all the same: nothing is left to remove, only to make again. */
+function verifyHint({ problems, repaired }: VerifyReport): string | undefined {
+  if (problems.length === repaired) return undefined;
+  const incomplete = problems.filter((problem) => problem.kind === 'entry-incomplete');
+  if (problems.length > repaired + incomplete.length)
+    return '`dagrun cache verify --repair` removes what is damaged; it is made again when it is needed';
+  return `where the outs are still in the workspace, \`dagrun commit ${incomplete[0]!.stage}\` stores them again`;
 }
 
 async function stats(project: Project, invocation: Invocation): Promise<Result<ExitCode, CommandFailure>> {

@@ -87,13 +87,13 @@ function render(explanation: Explanation, options: { readonly colour: boolean; r
     ...assessment.reasons.map((reason) => `  ${describeReason(reason)}`),
     '',
   ];
-  lines.push(
-    colours.bold('fingerprint, part by part') + colours.dim(`  (= as in the lock, ~ changed, + added, - removed)`),
-  );
-  lines.push(...renderParts(now?.parts ?? null, locked?.parts ?? null, options), '');
+  const parts = renderParts(now?.parts ?? null, locked?.parts ?? null, options);
+  const legend = now === null ? 'as in the lock' : '= as in the lock, ~ changed, + added, - removed';
+  if (parts.length > 0)
+    lines.push(colours.bold('fingerprint, part by part') + colours.dim(`  (${legend})`), ...parts, '');
   lines.push(`now     ${now?.fingerprint ?? 'not known: an input is missing'}`);
   lines.push(`locked  ${locked?.fingerprint ?? 'never run here'}`);
-  if (nearest === null) return [...lines, 'nearest recorded run: none'].join('\n');
+  if (nearest === null) return [...lines, ...(now === null ? [] : ['nearest recorded run: none'])].join('\n');
   const { entry, differences } = nearest;
   lines.push(
     '',

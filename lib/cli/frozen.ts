@@ -52,6 +52,10 @@ async function editPipeline(
   } catch (error) {
     return err(failure('storage', { message: `cannot edit ${project.pipeline.file}: ${messageOf(error)}` }));
   }
-  for (const group of groups) invocation.io.stdout.write(`${frozen ? 'frozen' : 'unfrozen'}: ${group}\n`);
+  for (const group of groups) {
+    const already = stages.every((stage) => stage.group !== group || stage.frozen === frozen);
+    const [done, nothing] = frozen ? ['frozen', 'already frozen'] : ['unfrozen', 'not frozen'];
+    invocation.io.stdout.write(`${already ? nothing : done}: ${group}\n`);
+  }
   return ok(exitCodes.done);
 }

@@ -1,14 +1,12 @@
 // `dagrun repro`
 
+import { monotonic } from '../core/clock.ts';
 import { availableParallelism, totalmem } from 'node:os';
 import { exitCodes, failure } from '../core/failure.ts';
 import type { CommandFailure, ExitCode } from '../core/failure.ts';
 import type { Reporter, RunEvent, RunSummary } from '../core/event.ts';
-import { currentOwner } from '../core/owner.ts';
 import { err, ok } from '../core/result.ts';
 import type { Result } from '../core/result.ts';
-import { runnerId } from '../exec/left-behind.ts';
-import { LocalExecutor } from '../exec/local.ts';
 import type { Plan } from '../plan/select.ts';
 import { chooseReporter } from '../report/choose.ts';
 import { assess } from '../run/assess.ts';
@@ -18,6 +16,7 @@ import { reproduce } from '../run/reproduce.ts';
 import type { ReproduceOptions } from '../run/reproduce.ts';
 import type { Command, Invocation } from './command.ts';
 import { interruptible } from './interrupt.ts';
+import { LazyExecutor } from './lazy-executor.ts';
 import { exclusively, isSet, numberOf, open, plan, usingCache } from './session.ts';
 
 export const command: Command = {
@@ -117,7 +116,7 @@ function makeReporter(invocation: Invocation): Reporter {
     verbose: isSet(invocation, 'verbose'),
     quiet: isSet(invocation, 'quiet'),
     env: environment,
-    now: () => performance.now(),
+    now: () => monotonic(),
   });
 }
 
@@ -142,7 +141,7 @@ async function rehearse(
   jobs: number | undefined,
   reporter: Reporter,
 ): Promise<Result<ExitCode, CommandFailure>> {
-  const startedAt = performance.now();
+  const startedAt = monotonic();
   const prepared = await prepare(invocation, jobs, reporter);
   if (!prepared.ok) return prepared;
   const { project, selected, options } = prepared.value;
@@ -160,7 +159,7 @@ async function rehearse(
     });
     if (decision.kind === 'restore') counts.saved += decision.from.entry?.seconds ?? 0;
   }
-  reporter.report({ kind: 'summary', ...counts, seconds: (performance.now() - startedAt) / 1000, dry: true });
+  reporter.report({ kind: 'summary', ...counts, seconds: (monotonic() - startedAt) / 1000, dry: true });
   return ok(counts.failed > 0 ? exitCodes.failed : exitCodes.done);
 }
 
@@ -196,8 +195,7 @@ async function runPlan(
   signal: AbortSignal,
   reporter: Reporter,
 ): Promise<Result<ExitCode, CommandFailure>> {
-  const marker = runnerId(currentOwner());
-  const executor = new LocalExecutor(marker === undefined ? {} : { marker });
+  const executor = new LazyExecutor();
   const report = (event: RunEvent): void => reporter.report(event);
   try {
     const done = await reproduce(project, selected, options, { report, executor, signal, now: Date.now });

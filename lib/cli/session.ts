@@ -1,5 +1,6 @@
 // What most commands begin with: an opened project, a plan, and, where they change something, the workspace to themselves.
 
+import { existsSync } from 'node:fs';
 import { failure } from '../core/failure.ts';
 import type { CommandFailure, ExitCode } from '../core/failure.ts';
 import { codeOf, err, messageOf, ok } from '../core/result.ts';
@@ -101,12 +102,23 @@ export async function usingCache<T>(
   command: string,
   action: () => Promise<Result<T, CommandFailure>>,
 ): Promise<Result<T, CommandFailure>> {
+  hideFromGit(project.cacheDir);
   const activity = project.store.beginActivity(`dagrun ${command}`);
   if (!activity.ok) return err(failure('locked', activity.error));
   try {
     return await action();
   } finally {
     activity.value.release();
+  }
+}
+
+/** A new cache folder ignores itself, as .dagrun/ does. One that is there already is left as it is: somebody may want it in git. */
+function hideFromGit(cacheDir: string): void {
+  if (existsSync(cacheDir)) return;
+  try {
+    makeStateFolder(cacheDir);
+  } catch {
+    // The store says so itself where it cannot write.
   }
 }
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
 import { isRepoPath, isWithin, overlaps, placePath } from './path.ts';
 import type { RepoPath } from './path.ts';
 
@@ -26,6 +27,19 @@ describe('isRepoPath', () => {
   it.each(['a', 'a/b.c', '.hidden', 'ü/ñ'])('accepts %s', (path) => expect(isRepoPath(path)).toBe(true));
   it.each(['', '.', '..', '/a', 'a/', './a', 'a/../b', '../a', 'a//b', 'a\\b', 'a\0', 1, null])('refuses %j', (path) =>
     expect(isRepoPath(path)).toBe(false),
+  );
+});
+
+it('isRepoPath is true exactly where placePath changes nothing', () => {
+  const part = fc.constantFrom('a', '.', '..', '', '...', '.b', 'C:', 'c\\d', '\0', 'ü', 'x\ny');
+  fc.assert(
+    fc.property(fc.array(part, { maxLength: 4 }), (parts) => {
+      const text = parts.join('/');
+      const placed = placePath(text, '' as RepoPath);
+      const same = placed.ok && placed.value.kind === 'inside' && placed.value.path === text && text !== '';
+      expect(isRepoPath(text)).toBe(same);
+    }),
+    { numRuns: 2000 },
   );
 });
 

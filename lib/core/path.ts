@@ -35,10 +35,12 @@ export function placePath(raw: string, wdir: RepoPath): Result<PlacedPath, strin
 
 /** True for a path that is already in the one form that RepoPath has: what came from a cache or a lock is checked with it. */
 export function isRepoPath(text: unknown): text is RepoPath {
-  if (typeof text !== 'string' || text.includes('\0') || text.includes('\\')) return false;
-  const placed = text === '' ? undefined : placePath(text, rootPath);
-  return placed?.ok === true && placed.value.kind === 'inside' && placed.value.path === text;
+  return typeof text === 'string' && repoPathPattern.test(text) && !drivePattern.test(text);
 }
+
+/** Segments that are neither empty nor `.` nor `..`, with single slashes between them. */
+const repoPathPattern = /^(?!\.{1,2}(?:\/|$))[^/\\\0]+(?:\/(?!\.{1,2}(?:\/|$))[^/\\\0]+)*$/;
+const drivePattern = /^[A-Za-z]:\//;
 
 /** True where `child` is `parent` or lies below it. */
 export function isWithin(parent: string, child: string): boolean {

@@ -9,6 +9,12 @@ function change(kind: ChangedPart, from: string | null, to: string | null, key =
 describe('describeReason', () => {
   it.each<[Reason, string]>([
     [change('param', '0.1', '0.2', 'params.yaml:lr'), 'changed param: params.yaml:lr 0.1 → 0.2'],
+    [
+      change('param', '{"lr":0.1,"n":1}', '{"lr":0.2,"n":1}', 'p.yaml:train'),
+      'changed param: p.yaml:train.lr 0.1 → 0.2',
+    ],
+    [change('param', '{"lr":0.1}', '{"lr":0.1,"n":1}', 'p.yaml:'), 'added param: p.yaml:n = 1'],
+    [change('param', '{"lr":1}', '{"n":1}', 'p.yaml:t'), 'changed param: p.yaml:t {"lr":1} → {"n":1}'],
     [change('param', null, '0.2', 'params.yaml:lr'), 'added param: params.yaml:lr = 0.2'],
     [change('param', '0.1', null, 'params.yaml:lr'), 'removed param: params.yaml:lr (was 0.1)'],
     [change('param', '""', 'false', 'p'), 'changed param: p "" → false'],
@@ -36,6 +42,8 @@ describe('describeReason', () => {
     [{ kind: 'dep-missing', path: 'd' }, 'dep missing: d'],
     [{ kind: 'dep-unreadable', path: 'd', message: 'no permission' }, 'dep unreadable: d (no permission)'],
     [{ kind: 'param-missing', key: 'lr', message: 'no such key' }, 'param missing: lr (no such key)'],
+    [{ kind: 'code-error', path: 'a.ts', message: 'a.ts:3:1: bad' }, 'code: a.ts:3:1: bad'],
+    [{ kind: 'code-error', path: 'a.ts', message: 'b.ts:3:1: bad' }, 'code: a.ts: b.ts:3:1: bad'],
     [{ kind: 'code-error', path: 'a.ts', message: '3:1 bad' }, 'code: a.ts: 3:1 bad'],
   ])('%j', (reason, text) => {
     expect(describeReason(reason)).toBe(text);

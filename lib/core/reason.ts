@@ -1,5 +1,7 @@
 // Why a stage is not fresh, as data. Text for people is made from it in one place (describeReason), JSON is it as it stands.
 
+import { innermostDifference } from './value-difference.ts';
+
 export type Reason =
   /** A part of the fingerprint differs from the recorded one; null: absent on that side. */
   | { readonly kind: ChangedPart; readonly key: string; readonly from: string | null; readonly to: string | null }
@@ -55,7 +57,10 @@ function describe(reason: Reason, limit: number): string {
     case 'param-missing':
       return `param missing: ${reason.key} (${reason.message})`;
     case 'code-error':
-      return `code: ${reason.path}: ${reason.message}`;
+      // The message begins with the file that is at fault, which may be another one than the entry.
+      return reason.message.startsWith(`${reason.path}:`)
+        ? `code: ${reason.message}`
+        : `code: ${reason.path}: ${reason.message}`;
     case 'stage':
     case 'cmd':
     case 'wdir':
@@ -96,6 +101,11 @@ function describeChange(reason: Change, limit: number): string {
   if (!told.has(kind)) return `${from === null ? 'added' : to === null ? 'removed' : 'changed'} ${noun}: ${key}`;
   if (from === null) return `added ${noun}: ${key} = ${clip(to ?? '', 0, limit)}`;
   if (to === null) return `removed ${noun}: ${key} (was ${clip(from, 0, limit)})`;
+  const inner = kind === 'param' ? innermostDifference(from, to) : undefined;
+  if (inner !== undefined) {
+    const place = `${key}${key.endsWith(':') ? '' : '.'}${inner.path.join('.')}`;
+    return describeChange({ kind, key: place, from: inner.from, to: inner.to }, limit);
+  }
   return `changed ${noun}: ${key} ${describeValues(from, to, limit)}`;
 }
 

@@ -37,8 +37,8 @@ export class MemoryMeter {
     this.#group = group;
     this.#started = performance.now();
     this.#spent = 0;
-    // There cannot be a second process yet.
-    if (hasProc) this.#sample(group, () => [group]);
+    // Right after the spawn there is only a copy of the runner.
+    if (hasProc) this.#later(group, shortestPause);
     else this.#ask(group, psPause.first);
   }
 
@@ -49,14 +49,15 @@ export class MemoryMeter {
     this.#group = undefined;
   }
 
-  #sample(group: number, processes: () => readonly number[]): void {
+  #sample(group: number): void {
     const before = cpuTime();
-    this.#note(measure(processes()));
+    this.#note(measure(commandProcesses(group)));
     this.#spent += cpuTime() - before;
-    this.#timer = setTimeout(
-      () => this.#sample(group, () => commandProcesses(group)),
-      pauseAfter(performance.now() - this.#started, this.#spent),
-    );
+    this.#later(group, pauseAfter(performance.now() - this.#started, this.#spent));
+  }
+
+  #later(group: number, pause: number): void {
+    this.#timer = setTimeout(() => this.#sample(group), pause);
     this.#timer.unref();
   }
 

@@ -30,6 +30,11 @@ describe('syntax', () => {
     ],
     ['stages:\n\ta: {cmd: x}\n', /^2:1 tabs are not allowed as indentation/],
     ['stages: {a: {cmd: x, deps: [${b}]}}', /quote a template/],
+    ['stages:\n  a: {cmd: "x}\n', '3:1 missing closing "'],
+    [
+      'stages:\n<<<<<<< HEAD\n  a: {cmd: x}\n=======\n  a: {cmd: y}\n>>>>>>> b\n',
+      /^2:1 an unresolved git merge conflict \| .*$/,
+    ],
   ])('%j', (text, expected) => {
     const found = faults(text).join('\n');
     if (typeof expected === 'string') expect(found).toContain(expected);

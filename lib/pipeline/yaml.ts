@@ -78,6 +78,8 @@ export function readYaml(text: string, schema: 'core' | 'json' = 'core'): Tree {
   const [document, second] = documents;
   if (document === undefined) return { root: undefined, problems: [], usable: true };
   const problems = syntaxProblems(document, text, schema);
+  const conflict = problems.length > 0 ? findConflict(text) : undefined;
+  if (conflict !== undefined) return { root: undefined, problems: [conflict], usable: false };
   if (second !== undefined) {
     problems.push({
       at: spanOf(second.range),
@@ -128,8 +130,19 @@ function syntaxProblems(document: Document.Parsed, text: string, schema: 'core' 
     .filter((error) => schema === 'core' || error.code !== 'KEY_OVER_1024_CHARS');
   return found.map((error) => {
     const [start, end] = error.pos;
-    return { at: { start, end }, message: lowerFirst(error.message), hint: syntaxHint(error.code, text, start) };
+    return { at: { start, end }, message: wordsOf(error.message), hint: syntaxHint(error.code, text, start) };
   });
+}
+
+/** Where git left the two sides of a merge: what YAML has to say of such a text helps nobody. */
+function findConflict(text: string): Problem | undefined {
+  const marker = /^[<=>]{7}(?=[ \r\n]|$)/m.exec(text);
+  if (marker === null) return undefined;
+  return {
+    at: { start: marker.index, end: marker.index + 7 },
+    message: 'an unresolved git merge conflict',
+    hint: 'edit the file to what both sides should become, and remove the lines <<<<<<<, ======= and >>>>>>>',
+  };
 }
 
 function syntaxHint(code: string, text: string, offset: number): string | undefined {
@@ -140,8 +153,10 @@ function syntaxHint(code: string, text: string, offset: number): string | undefi
   return /[[{,].*\$\{/.test(line) ? 'inside [ ] and { }, quote a template: "${name}"' : undefined;
 }
 
-function lowerFirst(message: string): string {
-  return message.charAt(0).toLowerCase() + message.slice(1);
+/** The parser's message as a part of ours. It says `Missing closing "quote`. */
+function wordsOf(message: string): string {
+  const text = message.replace(/closing (["'])quote$/, 'closing $1');
+  return text.charAt(0).toLowerCase() + text.slice(1);
 }
 
 function spanOf(range: readonly number[] | null | undefined): Span {

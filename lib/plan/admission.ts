@@ -54,10 +54,10 @@ export class Admission {
     return admitted;
   }
 
-  /** Gives back what an admitted stage took. */
+  /** Gives back what an admitted stage took, if it still holds it. */
   release(stage: number): void {
     const wanted = this.#running.get(stage);
-    if (wanted === undefined) throw new Error(`stage ${stage} holds nothing`);
+    if (wanted === undefined) return;
     this.#running.delete(stage);
     for (const [name, amount] of Object.entries(wanted)) this.#used.set(name, this.#used.get(name)! - amount);
     // Sums of fractions are not exact: what rounding leaves over would keep a stage that wants all of a pool from ever starting.

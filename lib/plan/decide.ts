@@ -4,7 +4,7 @@ import { isPresent, sameContent } from '../core/observation.ts';
 import type { Observation } from '../core/observation.ts';
 import type { Reason } from '../core/reason.ts';
 import type { Stage, StageName } from '../pipeline/pipeline.ts';
-import { differences } from './fingerprint.ts';
+import { differences, locateReasons } from './fingerprint.ts';
 import type { Fingerprint, FingerprintParts } from './parts.ts';
 import type { LockEntry, OutRecord, RunEntry } from './record.ts';
 
@@ -94,9 +94,10 @@ function decideFrozen(evidence: Evidence): Decision {
 /** Why the stage is not fresh; empty where it is. */
 function staleness(evidence: Evidence, inputs: { parts: FingerprintParts; fingerprint: Fingerprint }): Reason[] {
   const { lock } = evidence;
-  if (lock === undefined) return [{ kind: 'never-run' }, ...outProblems(evidence)];
+  // That outs are missing too goes without saying.
+  if (lock === undefined) return [{ kind: 'never-run' }];
   const changed = lock.fingerprint === inputs.fingerprint ? [] : differences(lock.parts, inputs.parts);
-  return [...changed, ...outProblems(evidence)];
+  return [...locateReasons(evidence.stage, changed), ...outProblems(evidence)];
 }
 
 /** Outs that are missing, or not what the lock recorded. */

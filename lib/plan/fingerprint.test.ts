@@ -4,7 +4,7 @@ import { makeStage } from '../../test/make-pipeline.ts';
 import type { StageSketch } from '../../test/make-pipeline.ts';
 import { digestText, loadDigest } from '../core/digest.ts';
 import type { Present } from '../core/observation.ts';
-import { differences, fingerprintOf, fingerprintParts } from './fingerprint.ts';
+import { differences, fingerprintOf, fingerprintParts, locateReasons } from './fingerprint.ts';
 import type { StageInputs } from './fingerprint.ts';
 import type { Fingerprint, FingerprintParts } from './parts.ts';
 
@@ -115,6 +115,27 @@ describe('what a relocatable stage is identified by', () => {
     };
     expect(param('models.${key}').param).toEqual({ 'params.yaml:models.${key}': '1' });
     expect(fingerprintOf(param('models.${key}'))).not.toBe(fingerprintOf(param('other.${key}')));
+  });
+});
+
+describe('locateReasons', () => {
+  it('names the paths that a relocatable stage has now', () => {
+    const stage = makeStage('train', { relocatable: true, deps: ['data/a'], outs: ['x'], code: ['src/train.ts'] });
+    const reasons = differences(
+      { dep: { '0': '1', '1': '2' }, code: { '0:../lib/a.ts': '1' } },
+      { dep: { '0': '2' }, code: { '0:../lib/a.ts': '2' }, out: { '0': '' } },
+    );
+    expect(locateReasons(stage, reasons).map((reason) => 'key' in reason && `${reason.kind} ${reason.key}`)).toEqual([
+      'dep data/a',
+      'dep 1',
+      'code lib/a.ts',
+      'out x',
+    ]);
+  });
+
+  it('leaves those of an ordinary stage alone', () => {
+    const reasons = differences({ dep: { '0': '1' } }, { dep: { '0': '2' } });
+    expect(locateReasons(makeStage('train', { deps: ['data/a'] }), reasons)).toEqual(reasons);
   });
 });
 

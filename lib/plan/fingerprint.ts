@@ -1,6 +1,7 @@
 // From what was observed to the parts of a fingerprint, and from the parts to the fingerprint. The one place that decides
 // what identifies a run: whatever is not a part here can change without a stage running again.
 
+import { posix } from 'node:path';
 import { digestText } from '../core/digest.ts';
 import { contentText } from '../core/observation.ts';
 import type { Present } from '../core/observation.ts';
@@ -122,6 +123,24 @@ export function differences(before: FingerprintParts, after: FingerprintParts): 
     }
   }
   return reasons;
+}
+
+/** The reasons with the paths that a relocatable stage has now, in place of the positions that its parts are told apart by. */
+export function locateReasons(stage: Stage, reasons: readonly Reason[]): Reason[] {
+  if (!stage.relocatable) return [...reasons];
+  return reasons.map((reason) => {
+    if (reason.kind === 'dep') return { ...reason, key: stage.deps[Number(reason.key)]?.path ?? reason.key };
+    if (reason.kind === 'out') return { ...reason, key: stage.outs[Number(reason.key)]?.path ?? reason.key };
+    return reason.kind === 'code' ? { ...reason, key: locateCode(stage, reason.key) } : reason;
+  });
+}
+
+/** From `<position of the entry>:<path seen from it>` to a path. */
+function locateCode(stage: Stage, key: string): string {
+  const colon = key.indexOf(':');
+  const entry = stage.code[Number(key.slice(0, colon))];
+  if (colon <= 0 || entry === undefined) return key;
+  return posix.join(...folderOf(entry.path), key.slice(colon + 1));
 }
 
 function changedPart(kind: PartKind): ChangedPart {

@@ -75,7 +75,7 @@ async function checkoutOut(project: Project, stage: Stage, item: CheckoutItem): 
   if (wouldBeLost && !item.force) {
     return {
       at,
-      message: `"${out.path}" was edited, and its content is not in the cache`,
+      message: `"${out.path}" was edited, and what is there now is not in the cache: it would be lost`,
       hint: 'save it elsewhere, or overwrite it with `dagrun checkout --force`',
     };
   }

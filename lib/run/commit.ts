@@ -6,7 +6,7 @@ import type { Observation } from '../core/observation.ts';
 import { describeReason } from '../core/reason.ts';
 import type { Stage } from '../pipeline/pipeline.ts';
 import { alignOuts } from '../plan/decide.ts';
-import { differences } from '../plan/fingerprint.ts';
+import { differences, locateReasons } from '../plan/fingerprint.ts';
 import type { LockEntry, OutRecord } from '../plan/record.ts';
 import type { Plan } from '../plan/select.ts';
 import { readParams } from './context.ts';
@@ -97,7 +97,7 @@ function findDoubt(
 ): string | undefined {
   if (lock === undefined) return 'it never ran here';
   const changes = differences(lock.parts, inputs.parts);
-  if (changes.length > 0) return changes.map(describeReason).join('; ');
+  if (changes.length > 0) return locateReasons(stage, changes).map(describeReason).join('; ');
   const recorded = alignOuts(stage, lock);
   const edited = outs.filter(({ content }, index) => !sameContent(content, recorded?.[index]?.content ?? missing));
   return edited.length === 0 ? undefined : edited.map(({ path }) => `out edited: ${path}`).join('; ');

@@ -5,6 +5,7 @@ import { describeReason } from '../core/reason.ts';
 import type { Reason } from '../core/reason.ts';
 import { messageOf } from '../core/result.ts';
 import { buildEnvironment } from '../exec/environment.ts';
+import { parseProgress } from '../exec/progress.ts';
 import type { Stage } from '../pipeline/pipeline.ts';
 import { differences } from '../plan/fingerprint.ts';
 import type { JobResult } from '../plan/ports.ts';
@@ -42,6 +43,8 @@ export interface ExecuteOptions {
   readonly reasons: readonly Reason[];
   /** Store nothing in the cache; the lock is written all the same. */
   readonly noCommit: boolean;
+  /** Called when the command has done its work: what is left is to store it, which needs no job slot. */
+  readonly onRan: () => void;
 }
 
 /** Lines of the log that a failure shows. */
@@ -102,11 +105,12 @@ async function attemptStage(
     const log = project.store.logPath(stage.name, runId);
     return {
       kind: 'failed',
-      failure: { ...why, seconds: result.seconds, tail: project.store.logTail(log, tailLines), log },
+      failure: { ...why, seconds: result.seconds, tail: tailOf(project, log), log },
       again,
     };
   }
   note('succeeded');
+  options.onRan();
   if (!options.noCommit) await remember(project, stage, { inputs, params, outs: judged.outs, result, runId }, io);
   const { parts, fingerprint } = inputs;
   return { kind: 'executed', lock: { parts, fingerprint, outs: lockOuts(stage, judged.outs) }, result, runId };
@@ -185,6 +189,12 @@ async function judge(project: Project, index: number, inputs: KnownInputs, { end
   if (!outs.ok) return { message: outs.message, hint: outs.hint, again: true };
   const moved = await inputsMoved(project, index, inputs);
   return moved === undefined ? { outs: outs.records } : { ...moved, again: false };
+}
+
+/** Progress lines tell nothing of a failure, and may be all that the end of the log consists of. */
+function tailOf(project: Project, log: string): readonly string[] {
+  const lines = project.store.logTail(log, tailLines * 50);
+  return lines.filter((line) => parseProgress(line) === undefined).slice(-tailLines);
 }
 
 /** A dep that was edited while the stage ran: nobody knows which of the two the command read. */

@@ -1,8 +1,8 @@
 // Why a stage is fresh or not, part by part: against the lock, and against the recorded run that is nearest to what it is now.
 
 import type { Reason } from '../core/reason.ts';
-import type { StageName } from '../pipeline/pipeline.ts';
-import { differences } from '../plan/fingerprint.ts';
+import type { Stage, StageName } from '../pipeline/pipeline.ts';
+import { differences, locateReasons } from '../plan/fingerprint.ts';
 import type { Fingerprint, FingerprintParts } from '../plan/parts.ts';
 import type { RunEntry } from '../plan/record.ts';
 import { selectPlan } from '../plan/select.ts';
@@ -36,11 +36,11 @@ export async function explain(project: Project, index: number): Promise<Explanat
     assessment: assessments.find((assessment) => assessment.name === stage.name)!,
     now,
     locked: lock === undefined ? null : { parts: lock.parts, fingerprint: lock.fingerprint },
-    nearest: now === null ? null : findNearest(project.store.history(stage.group), now.parts),
+    nearest: now === null ? null : findNearest(stage, project.store.history(stage.group), now.parts),
   };
 }
 
-function findNearest(entries: readonly RunEntry[], parts: FingerprintParts): Explanation['nearest'] {
+function findNearest(stage: Stage, entries: readonly RunEntry[], parts: FingerprintParts): Explanation['nearest'] {
   let nearest: Explanation['nearest'] = null;
   for (const entry of entries) {
     const found = differences(entry.parts, parts);
@@ -48,5 +48,5 @@ function findNearest(entries: readonly RunEntry[], parts: FingerprintParts): Exp
     if (found.length < least || (found.length === least && nearest !== null && entry.at > nearest.entry.at))
       nearest = { entry, differences: found };
   }
-  return nearest;
+  return nearest === null ? null : { ...nearest, differences: locateReasons(stage, nearest.differences) };
 }

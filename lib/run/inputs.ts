@@ -10,7 +10,7 @@ import { encodeValue, lookUp } from '../core/value.ts';
 import type { Value, ValueText } from '../core/value.ts';
 import type { Dep, ParamDep, Stage, StageName } from '../pipeline/pipeline.ts';
 import type { Inputs } from '../plan/decide.ts';
-import { differences, fingerprintOf, fingerprintParts } from '../plan/fingerprint.ts';
+import { differences, fingerprintOf, fingerprintParts, locateReasons } from '../plan/fingerprint.ts';
 import type { StageInputs } from '../plan/fingerprint.ts';
 import type { FingerprintParts } from '../plan/parts.ts';
 import type { CodeTrace } from '../plan/ports.ts';
@@ -73,15 +73,21 @@ export async function gatherInputs(project: Project, index: number, options: Gat
   return {
     kind: 'unknown',
     upstream: [...gathering.upstream],
-    changed: certainChanges(options.lock, parts, gathering.open),
+    changed: certainChanges(stage, options.lock, parts, gathering.open),
   };
 }
 
-function certainChanges(lock: LockEntry | undefined, parts: FingerprintParts, open: ReadonlySet<string>): Reason[] {
+function certainChanges(
+  stage: Stage,
+  lock: LockEntry | undefined,
+  parts: FingerprintParts,
+  open: ReadonlySet<string>,
+): Reason[] {
   if (lock === undefined) return [];
-  return differences(lock.parts, parts).filter(
+  const certain = differences(lock.parts, parts).filter(
     (reason) => !open.has(reason.kind) && !('key' in reason && open.has(`${reason.kind} ${reason.key}`)),
   );
+  return locateReasons(stage, certain);
 }
 
 async function gatherDeps(
@@ -103,8 +109,8 @@ async function gatherDeps(
     const looked = dep.kind === 'glob' ? project.files.observeGlob(dep.path) : project.files.observe(dep.path);
     const seen = looked instanceof Promise ? await looked : looked;
     const remembered = seen.kind === 'missing' ? rememberedDep(dep.path, key, options) : undefined;
-    const content = isPresent(seen) ? seen : remembered;
-    if (!isPresent(seen)) {
+    const content = isPresent(seen) && !isEmptyGlob(dep, seen) ? seen : remembered;
+    if (content === undefined || !isPresent(seen)) {
       const problem = depProblem(project, stage, dep.path, seen);
       (remembered === undefined ? gathering.problems : gathering.assumed).push(problem);
     }
@@ -123,6 +129,11 @@ function rememberedDep(path: string, key: string, options: GatherOptions): Prese
   const digest = recorded[2] as Digest;
   if (recorded[1] === 'tree') return { kind: 'tree', digest, size: 0, files: 0 };
   return { kind: 'file', digest, size: 0, executable: recorded[1] === 'executable' };
+}
+
+/** Nothing matches: more likely a typing error than a wish. */
+function isEmptyGlob(dep: Dep, seen: Present): boolean {
+  return dep.kind === 'glob' && seen.kind === 'tree' && seen.files === 0;
 }
 
 function depProblem(project: Project, stage: Stage, path: string, seen: Observation): Reason {

@@ -1,6 +1,7 @@
 // Writes the lock while a run goes on, but not once a stage: rewriting a lock of thousands of stages thousands of times
 // would cost more than the stages. What a crash loses of the lock is in the run cache, and is found there without running anything.
 
+import { monotonic } from '../core/clock.ts';
 import type { CommandFailure } from '../core/failure.ts';
 import { ok } from '../core/result.ts';
 import type { Result } from '../core/result.ts';
@@ -35,9 +36,9 @@ export class LockSaver {
   #save(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    const startedAt = performance.now();
+    const startedAt = monotonic();
     const saved = this.#lock.save();
     this.#failure = saved.ok ? undefined : saved.error;
-    this.#pause = Math.max(shortestPause, 10 * (performance.now() - startedAt));
+    this.#pause = Math.max(shortestPause, 10 * (monotonic() - startedAt));
   }
 }

@@ -323,9 +323,14 @@ describe('failures', () => {
     const steps = new Stepper();
     const project = make(wide);
     project.commands.set('a', steps.command());
-    project.commands.set('b', () => Promise.reject(new Error('a bug')));
+    const crashed = new Promise<void>((resolve) => {
+      project.commands.set('b', () => {
+        setImmediate(resolve);
+        return Promise.reject(new Error('a bug'));
+      });
+    });
     const run = project.repro({ jobs: 2 });
-    await steps.until('a');
+    await Promise.all([steps.until('a'), crashed]);
     steps.end('a');
     await expect(run).rejects.toThrow('a bug');
     expect([...project.lock.keys()]).toEqual(['a']);

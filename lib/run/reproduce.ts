@@ -248,7 +248,11 @@ class Reproduction {
 
   async #execute(index: number, inputs: KnownInputs): Promise<'outdated' | 'over'> {
     const name = this.#nameOf(index);
-    const options = { reasons: this.#reasons.get(index)!, noCommit: this.#options.noCommit };
+    const onRan = (): void => {
+      this.#admission.release(index);
+      this.#admit();
+    };
+    const options = { reasons: this.#reasons.get(index)!, noCommit: this.#options.noCommit, onRan };
     const end = await executeStage(this.#project, index, inputs, options, this.#io);
     if (end.kind === 'outdated') return 'outdated';
     if (end.kind === 'interrupted') return 'over';

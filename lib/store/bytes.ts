@@ -1,14 +1,25 @@
 // Reading, hashing, copying and cloning of single files. Small ones at once, large ones in steps that give way to the event loop.
 // Knows nothing of the cache's layout. Throws system errors.
 
-import { closeSync, constants, fstatSync, fsync, fsyncSync, openSync, read, readSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  copyFile,
+  fstatSync,
+  fsync,
+  fsyncSync,
+  openSync,
+  read,
+  readSync,
+  writeSync,
+} from 'node:fs';
 import type { Stats } from 'node:fs';
-import { copyFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { DigestStream, digestBytes } from '../core/digest.ts';
 import type { Digest } from '../core/digest.ts';
 
 const readAsync = promisify(read);
+const copyFileAsync = promisify(copyFile);
 /** Waits until an open file is on the disk, without holding up the event loop. */
 export const fsyncAsync = promisify(fsync);
 
@@ -108,7 +119,7 @@ export class Cloner {
   async clone(source: string, target: string, device: number): Promise<boolean> {
     if (this.#unable.has(device)) return false;
     try {
-      await copyFile(source, target, constants.COPYFILE_FICLONE_FORCE | constants.COPYFILE_EXCL);
+      await copyFileAsync(source, target, constants.COPYFILE_FICLONE_FORCE | constants.COPYFILE_EXCL);
       return true;
     } catch {
       this.#unable.add(device);

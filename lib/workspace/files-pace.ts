@@ -2,6 +2,7 @@
 // Work is written once, as a generator that yields where it may pause; it ends synchronously if it ends within its first slice.
 // Knows nothing of what the work is.
 
+import { monotonic } from '../core/clock.ts';
 import type { MaybePromise } from '../core/result.ts';
 
 /** Work that may pause at each yield. */
@@ -15,10 +16,10 @@ export class Pace {
 
   /** True where the current slice is used up: the work should yield now. */
   due(): boolean {
-    return performance.now() > this.#until;
+    return monotonic() > this.#until;
   }
 
-  /** When the current slice ends, on the scale of performance.now(). */
+  /** When the current slice ends, on the scale of monotonic(). */
   get until(): number {
     return this.#until;
   }
@@ -38,7 +39,7 @@ export class Pace {
   }
 
   #resume<T>(work: Steps<T>): IteratorResult<undefined, T> {
-    this.#until = performance.now() + sliceMs;
+    this.#until = monotonic() + sliceMs;
     return work.next();
   }
 }

@@ -96,7 +96,19 @@ export class WorkspaceFiles implements Pick<WorkspaceReader, 'observe' | 'observ
 
   /** What is at a path; remembered until forget() or recheck(). */
   observe(path: string): MaybePromise<Observation> {
-    return this.#memo.get(path)?.observation ?? this.recheck(path);
+    return this.#memo.get(path)?.observation ?? this.#glance(path) ?? this.recheck(path);
+  }
+
+  /** The answer for an ordinary file whose stat vouches for its digest: most paths of most runs, and so without ceremony. */
+  #glance(path: string): Observation | undefined {
+    const place = this.#placeOf(path);
+    const stat = lstatIfExists(place);
+    if (stat?.isFile() !== true || this.#parentIsLinked(place)) return undefined;
+    const digest = this.#index.file(path, stat);
+    if (digest === undefined) return undefined;
+    const observation = { kind: 'file', digest, size: stat.size, executable: isExecutable(stat) } as const;
+    this.#memo.set(path, { observation, leaves: false });
+    return observation;
   }
 
   /** What is at a path now, whatever this process has seen there. */

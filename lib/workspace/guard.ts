@@ -3,7 +3,6 @@
 import { linkSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { basename, dirname } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { readTextIfExists, uniqueName, withFolder } from '../core/disk.ts';
 import { failure } from '../core/failure.ts';
 import { currentOwner, isAlive, isLocal, parseOwner } from '../core/owner.ts';
@@ -44,6 +43,8 @@ export async function guardWorkspace(options: GuardOptions): Promise<GuardResult
     if (!options.wait && !passing) return err(describeHolder(holder, options.path));
     if (!passing && !told) options.onWait(holder);
     told ||= !passing;
+    // Loaded here, as hardly any run has to wait.
+    const { setTimeout: sleep } = await import('node:timers/promises');
     try {
       await sleep(passing ? passingPause : pollPause, undefined, { signal: options.signal });
     } catch {

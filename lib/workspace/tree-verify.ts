@@ -2,8 +2,9 @@
 // The work is cut into units of up to 1,000 rows that two threads take from a shared counter; a thread that starts late, or
 // never, only means that the other does more. Nothing waits: what the helper has begun but not finished is done again here.
 
+import { monotonic } from '../core/clock.ts';
 import * as fs from 'node:fs';
-import { SHARE_ENV, Worker } from 'node:worker_threads';
+import type * as WorkerThreads from 'node:worker_threads';
 import type { Pace, Steps } from './files-pace.ts';
 import { layoutOf } from './tree-record.ts';
 import type { TreeRecord } from './tree-record.ts';
@@ -58,12 +59,12 @@ export function* verifyTree(
 ): Steps<Uint8Array> {
   const job = prepare(record, options.base, options.listed);
   const helper = (options.helped ?? record.meta.rows >= helpedRows) ? startHelper(job) : undefined;
-  while (!verifyUnits(fs, job, options.pace.until)) yield;
+  while (!verifyUnits(fs, job, options.pace.until, monotonic)) yield;
   void helper?.terminate();
   const result = new Uint8Array(record.meta.folders).fill(1);
   for (let unit = 0; unit < job.states.length; unit++) {
     if (job.states[unit] === unknown) {
-      verifyUnits(fs, { ...job, next: Int32Array.of(unit) }, 0);
+      verifyUnits(fs, { ...job, next: Int32Array.of(unit) }, 0, monotonic);
       if (options.pace.due()) yield;
     }
     if (job.states[unit] !== same) result[job.units[unit * 4]!] = 0;
@@ -106,10 +107,12 @@ export function prepare(record: TreeRecord, base: string, listed: string | null)
 }
 
 /** Runs verifyUnits in a second thread. A helper that fails is no loss. */
-export function startHelper(job: Job): Worker | undefined {
+export function startHelper(job: Job): WorkerThreads.Worker | undefined {
   try {
-    const source = `(${verifyUnits.toString()})(require('node:fs'), require('node:worker_threads').workerData, Infinity)`;
-    const helper = new Worker(source, { eval: true, workerData: job, execArgv: [], env: SHARE_ENV });
+    // Loaded here, as only large folders need it; older versions of Node.js cannot do that without waiting, and go without a helper.
+    const threads = process.getBuiltinModule('node:worker_threads');
+    const source = `(${verifyUnits.toString()})(require('node:fs'), require('node:worker_threads').workerData, Infinity, () => 0)`;
+    const helper = new threads.Worker(source, { eval: true, workerData: job, execArgv: [], env: threads.SHARE_ENV });
     helper.on('error', () => undefined);
     helper.unref();
     return helper;
@@ -119,13 +122,14 @@ export function startHelper(job: Job): Worker | undefined {
 }
 
 /**
- * Takes units until none is left (true) or `until`, on the scale of performance.now(), has passed (false).
+ * Takes units until none is left (true) or `until`, on the scale of `clock`, has passed (false).
  * Its text is what the helper thread runs: it must not refer to anything outside itself.
  */
 function verifyUnits(
   { readdirSync, lstatSync }: Pick<typeof fs, 'readdirSync' | 'lstatSync'>,
   job: Job,
   until: number,
+  clock: () => number,
 ): boolean {
   const { memory, rows, at, units, states, next, base } = job;
   const size = new Float64Array(memory, at.record, rows);
@@ -183,6 +187,6 @@ function verifyUnits(
       // Unreadable: the walk that follows finds out why.
     }
     Atomics.store(states, unit, answer);
-    if (performance.now() > until) return false;
+    if (clock() > until) return false;
   }
 }
