@@ -13,3 +13,12 @@ export function lstatIfExists(path: string): Stats | undefined {
     throw error;
   }
 }
+
+/** Undefined also where it cannot be told: whoever needs the reason asks lstatIfExists. */
+export function lstatIfReadable(path: string): Stats | undefined {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false });
+  } catch {
+    return undefined;
+  }
+}

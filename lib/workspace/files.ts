@@ -11,7 +11,7 @@ import { err, ok } from '../core/result.ts';
 import type { MaybePromise, Result } from '../core/result.ts';
 import type { Value } from '../core/value.ts';
 import type { WorkspaceReader } from '../plan/ports.ts';
-import { lstatIfExists } from './files-stat.ts';
+import { lstatIfExists, lstatIfReadable } from './files-stat.ts';
 import { Pace } from './files-pace.ts';
 import type { Steps } from './files-pace.ts';
 import { listGlob } from './glob.ts';
@@ -102,7 +102,7 @@ export class WorkspaceFiles implements Pick<WorkspaceReader, 'observe' | 'observ
   /** The answer for an ordinary file whose stat vouches for its digest: most paths of most runs, and so without ceremony. */
   #glance(path: string): Observation | undefined {
     const place = this.#placeOf(path);
-    const stat = lstatIfExists(place);
+    const stat = lstatIfReadable(place);
     if (stat?.isFile() !== true || this.#parentIsLinked(place)) return undefined;
     const digest = this.#index.file(path, stat);
     if (digest === undefined) return undefined;

@@ -34,6 +34,7 @@ export async function guardWorkspace(options: GuardOptions): Promise<GuardResult
   for (let looks = 0; ; looks++) {
     const holder = tryTake(options.path);
     if (typeof holder === 'object' && 'kind' in holder) {
+      sweep(options.path);
       if (holder.from !== undefined) await options.onTakeOver(holder.from);
       return ok(makeGuard(options.path));
     }
@@ -171,7 +172,6 @@ function takeOver(path: string, dead: Found): Taken | Owner {
     const now = read(path);
     if (now?.text !== dead.text) return now?.owner ?? unknownOwner;
     withOwnFile(path, (file) => renameSync(file, path));
-    sweep(path);
     return { kind: 'taken', from: dead.owner };
   } finally {
     for (const claim of claims) rmSync(claim, { force: true });
@@ -187,7 +187,13 @@ function sweep(path: string): void {
   const folder = dirname(path);
   for (const name of readdirSync(folder)) {
     if (!name.startsWith(`${basename(path)}.`)) continue;
-    const owner = read(`${folder}/${name}`)?.owner;
+    const owner = read(`${folder}/${name}`)?.owner ?? makerOf(name);
     if (owner !== undefined && !isAlive(owner)) rmSync(`${folder}/${name}`, { force: true });
   }
+}
+
+/** Whose file it is by its name (uniqueName), where its maker was killed before it had written a word. */
+function makerOf(name: string): Owner | undefined {
+  const pid = parseInt(/\.([0-9a-z]+)-[0-9a-z]+-[0-9a-z]+$/.exec(name)?.[1] ?? '', 36);
+  return Number.isSafeInteger(pid) && pid > 0 ? { ...unknownOwner, pid } : undefined;
 }
