@@ -1,5 +1,6 @@
 // The program: the real process around main().
 
+import { loadDigest } from '../core/digest.ts';
 import { exitCodes } from '../core/failure.ts';
 import { codeOf, messageOf } from '../core/result.ts';
 import { main } from './main.ts';
@@ -9,6 +10,9 @@ process.stdout.on('error', (error) => {
   if (codeOf(error) !== 'EPIPE') throw error;
   process.exit(process.exitCode ?? exitCodes.done);
 });
+
+// Compiles on another thread while the command line is read and the workspace is found; who needs it awaits it.
+void loadDigest();
 
 main(process.argv.slice(2), { stdout: process.stdout, stderr: process.stderr, environment: { ...process.env } }).then(
   (code) => {

@@ -14,10 +14,11 @@ const seedB = 0x9e3779b97f4a7c15n;
 const pattern = /^[0-9a-f]{32}$/;
 
 let api: XXHashAPI | undefined;
+let loading: Promise<XXHashAPI> | undefined;
 
 /** Compiles the WebAssembly module. Await it once before any other function of this module. */
 export async function loadDigest(): Promise<void> {
-  api ??= await xxhash();
+  api ??= await (loading ??= xxhash());
 }
 
 function loaded(): XXHashAPI {

@@ -99,8 +99,8 @@ function canonicalText(parts: FingerprintParts): string {
   for (const kind of partKinds) {
     const keys = parts[kind];
     if (keys === undefined) continue;
-    for (const key of Object.keys(keys).sort(compareText))
-      text += `${kind} ${JSON.stringify(key)} ${JSON.stringify(keys[key])}\n`;
+    // Without a comparator, sort() goes by code units: compareText's order, only quicker.
+    for (const key of Object.keys(keys).sort()) text += `${kind} ${JSON.stringify(key)} ${JSON.stringify(keys[key])}\n`;
   }
   return text;
 }
