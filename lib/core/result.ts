@@ -17,11 +17,6 @@ declare const brand: unique symbol;
 /** A string that only its own constructor may make. A string may carry several brands. */
 export type Branded<Name extends string> = string & { readonly [brand]: { readonly [Key in Name]: true } };
 
-/** For the default branch of a switch over a discriminated union. */
-export function unreachable(value: never): never {
-  throw new Error(`unreachable: ${JSON.stringify(value)}`);
-}
-
 /** What an unknown thrown value says of itself. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

@@ -20,14 +20,24 @@ export function decodeFingerprint(value: unknown): Fingerprint | undefined {
   return isDigest(value) ? (value as Fingerprint) : undefined;
 }
 
+/** A copy without a prototype, so that any key is safe. */
+export function decodeTexts(value: unknown): Readonly<Record<string, string>> | undefined {
+  if (!isRecord(value)) return undefined;
+  const texts = Object.create(null) as Record<string, string>;
+  for (const [key, text] of Object.entries(value)) {
+    if (typeof text !== 'string') return undefined;
+    texts[key] = text;
+  }
+  return texts;
+}
+
 export function decodeParts(value: unknown): FingerprintParts | undefined {
   if (!isRecord(value)) return undefined;
-  const parts: Partial<Record<PartKind, Readonly<Record<string, string>>>> = {};
-  for (const kind of Object.keys(value)) {
-    const section = value[kind];
-    if (!(partKinds as readonly string[]).includes(kind) || !isRecord(section)) return undefined;
-    for (const key in section) if (typeof section[key] !== 'string') return undefined;
-    parts[kind as PartKind] = section as Readonly<Record<string, string>>;
+  const parts = Object.create(null) as Partial<Record<PartKind, Readonly<Record<string, string>>>>;
+  for (const [kind, section] of Object.entries(value)) {
+    const texts = decodeTexts(section);
+    if (texts === undefined || !(partKinds as readonly string[]).includes(kind)) return undefined;
+    parts[kind as PartKind] = texts;
   }
   return parts;
 }

@@ -5,7 +5,6 @@ import { writeFileAtomic } from '../core/disk.ts';
 import { isPresent } from '../core/observation.ts';
 import type { Present } from '../core/observation.ts';
 import type { RepoPath } from '../core/path.ts';
-import { joinPath } from '../core/path.ts';
 import { toPlain } from '../core/value.ts';
 import type { Stage } from '../pipeline/pipeline.ts';
 import type { RunEntry } from '../plan/record.ts';
@@ -98,5 +97,5 @@ export async function readMetrics(project: Project, stage: Stage): Promise<Recor
 
 /** The absolute working folder of a stage. */
 export function workingFolder(project: Project, wdir: RepoPath): string {
-  return wdir === '' ? project.root : absolute(project, joinPath(wdir, ''));
+  return wdir === '' ? project.root : absolute(project, wdir);
 }

@@ -12,8 +12,8 @@ import { isRepoPath } from '../core/path.ts';
 import { err, ok } from '../core/result.ts';
 import type { Result } from '../core/result.ts';
 import type { StageName } from '../pipeline/pipeline.ts';
-import { partKinds } from '../plan/parts.ts';
-import type { Fingerprint, FingerprintParts } from '../plan/parts.ts';
+import { decodeContent, decodeParts, decodeTexts, isCount, isRecord } from '../plan/decode.ts';
+import type { Fingerprint } from '../plan/parts.ts';
 import type { OutRecord, RunEntry, RunOut } from '../plan/record.ts';
 import { isRunId } from './layout.ts';
 
@@ -95,12 +95,12 @@ function readEntry(value: unknown): Result<RunEntry, string> {
   if (typeof seconds !== 'number' || seconds < 0) return err('its duration is malformed');
   const peakMemory = value['peakMemory'];
   if (peakMemory !== null && !isCount(peakMemory)) return err('its memory use is malformed');
-  const parts = readParts(value['parts']);
+  const parts = decodeParts(value['parts']);
   if (parts === undefined) return err('the parts of its fingerprint are malformed');
   const outs = readOuts(value['outs']);
   if (outs === undefined) return err('its outs are malformed');
   const { params, metrics } = value;
-  const deps = readTexts(value['deps']);
+  const deps = decodeTexts(value['deps']);
   if (!isRecordOfRecords(params) || !isRecord(metrics) || deps === undefined)
     return err('its params, metrics or deps are malformed');
   const print = fingerprint as Fingerprint;
@@ -123,17 +123,6 @@ function readEntry(value: unknown): Result<RunEntry, string> {
   });
 }
 
-function readParts(value: unknown): FingerprintParts | undefined {
-  if (!isRecord(value)) return undefined;
-  const parts = Object.create(null) as Record<string, Readonly<Record<string, string>>>;
-  for (const [kind, texts] of Object.entries(value)) {
-    const read = readTexts(texts);
-    if (read === undefined || !partKinds.some((known) => known === kind)) return undefined;
-    parts[kind] = read;
-  }
-  return parts;
-}
-
 function readOuts(value: unknown): readonly RunOut[] | undefined {
   if (!Array.isArray(value)) return undefined;
   const paths = new Set<string>();
@@ -141,7 +130,7 @@ function readOuts(value: unknown): readonly RunOut[] | undefined {
   for (const item of value as readonly unknown[]) {
     if (!isRecord(item)) return undefined;
     const { path, label } = item;
-    const content = readContent(item['content']);
+    const content = isRecord(item['content']) ? decodeContent(item['content']) : undefined;
     if (content === undefined || !isRepoPath(path) || paths.has(path)) return undefined;
     if (label !== 'out' && label !== 'metric' && label !== 'plot') return undefined;
     paths.add(path);
@@ -150,41 +139,12 @@ function readOuts(value: unknown): readonly RunOut[] | undefined {
   return outs;
 }
 
-function readContent(value: unknown): Present | undefined {
-  if (!isRecord(value)) return undefined;
-  const { kind, digest, size, executable, files } = value;
-  if (!isDigest(digest) || !isCount(size)) return undefined;
-  if (kind === 'file' && typeof executable === 'boolean') return { kind, digest, size, executable };
-  if (kind === 'tree' && isCount(files)) return { kind, digest, size, files };
-  return undefined;
-}
-
-/** A copy without a prototype, so that any key is safe. */
-function readTexts(value: unknown): Readonly<Record<string, string>> | undefined {
-  if (!isRecord(value)) return undefined;
-  const texts = Object.create(null) as Record<string, string>;
-  for (const [key, text] of Object.entries(value)) {
-    if (typeof text !== 'string') return undefined;
-    texts[key] = text;
-  }
-  return texts;
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
 function isRecordOfRecords(value: unknown): value is Readonly<Record<string, Readonly<Record<string, unknown>>>> {
   return isRecord(value) && Object.values(value).every(isRecord);
 }
 
 function isName(value: unknown): value is string {
   return typeof value === 'string' && value !== '' && !value.includes('\0');
-}
-
-/** A whole number of bytes or files. */
-function isCount(value: unknown): value is number {
-  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
 }
 
 /** ISO 8601, UTC: texts in this form sort by time as long as their precision is the same. */

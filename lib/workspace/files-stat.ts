@@ -17,7 +17,7 @@ export function lstatIfExists(path: string): Stats | undefined {
 /** Undefined also where it cannot be told: whoever needs the reason asks lstatIfExists. */
 export function lstatIfReadable(path: string): Stats | undefined {
   try {
-    return lstatSync(path, { throwIfNoEntry: false });
+    return lstatIfExists(path);
   } catch {
     return undefined;
   }
