@@ -10,6 +10,7 @@ const rig = useRig();
 
 interface Context {
   readonly stage: string;
+  readonly fingerprint: string;
   readonly root: string;
   readonly params: Record<string, Record<string, unknown>>;
   readonly deps: { path: string; kind: string; digest: string }[];
@@ -62,6 +63,65 @@ describe('context', () => {
       { path: 'sub/m.json', label: 'metric' },
     ]);
     expect(context.resources).toMatchObject({ cpu: 1 });
+  });
+
+  const fingerprints = (...files: string[]): string[] =>
+    files.map((file) => (rig.readJson(file) as { fingerprint: string }).fingerprint);
+  const locked = (): Record<string, string> => {
+    const { stages } = rig.readJson('pipeline.lock') as { stages: Record<string, { fingerprint: string }> };
+    return Object.fromEntries(Object.entries(stages).map(([name, { fingerprint }]) => [name, fingerprint]));
+  };
+
+  it('the fingerprint is the one that the lock records, and another one for other inputs', async () => {
+    rig.write({ in: '1' });
+    rig.pipeline({
+      stages: { only: { cmd: 'cp "$DAGRUN_CONTEXT" context.json', deps: ['in'], outs: ['context.json'] } },
+    });
+    await rig.good();
+    const [first] = fingerprints('context.json');
+    expect(first).toMatch(/^[0-9a-f]{32}$/);
+    expect(locked()).toEqual({ only: first });
+    rig.write({ in: '2' });
+    await rig.good();
+    expect(fingerprints('context.json')).toEqual([locked()['only']]);
+    expect(locked()['only']).not.toBe(first);
+  });
+
+  it('an interrupted stage that is run again has the same fingerprint, and one whose inputs changed has not', async () => {
+    const cmd = `cp "$DAGRUN_CONTEXT" "context-$(ls context-* 2>/dev/null | wc -l | tr -d ' ')"; ${controlled('only')}`;
+    rig.write({ in: '1' });
+    rig.pipeline({ stages: { only: { cmd: [cmd], deps: ['in'], outs: [{ checkpoint: { persist: true } }] } } });
+    for (const round of ['half', 'more']) {
+      const run = rig.start(['repro']);
+      const command = await rig.started('only');
+      await command.write(rig.path('checkpoint'), round);
+      run.signal('SIGINT');
+      expect((await run.end()).code).toBe(130);
+    }
+    const run = rig.start(['repro']);
+    await (await rig.started('only')).exit();
+    expect((await run.end()).code).toBe(0);
+    const [first, ...others] = fingerprints('context-0', 'context-1', 'context-2');
+    expect(others).toEqual([first, first]);
+    expect(locked()).toEqual({ only: first });
+    rig.write({ in: '2' });
+    const last = rig.start(['repro']);
+    await (await rig.started('only')).exit();
+    await last.end();
+    expect(fingerprints('context-3')).not.toEqual([first]);
+  });
+
+  it('relocatable twins have one fingerprint', async () => {
+    const twin = (name: string): object => ({
+      cmd: 'cp "$DAGRUN_CONTEXT" "$(node -p \'require(process.env.DAGRUN_CONTEXT).outs[0].path\')"',
+      relocatable: true,
+      outs: [`${name}.json`],
+    });
+    rig.pipeline({ stages: { a: twin('a'), b: twin('b') } });
+    await rig.good(['--no-run-cache']);
+    const [a, b] = fingerprints('a.json', 'b.json');
+    expect(a).toBe(b);
+    expect(locked()).toEqual({ a, b });
   });
 });
 

@@ -147,8 +147,8 @@ describe('41. an interrupted run', () => {
     for (let round = 0; round < 8; round++) {
       rig.remove('a', 'a-tree', 'b', 'c-tree', ...(round % 2 === 0 ? ['cache', 'pipeline.lock'] : []));
       const run = rig.start(['repro', '-j', '2']);
-      // Before that the program itself is still being loaded, and dies of the signal like any other.
-      await run.waitFor(() => rig.has('.dagrun/lock'));
+      // Before that the program itself is still being loaded, and dies of the signal like any other. On a busy machine it may be done by then.
+      await run.waitFor(() => rig.has('.dagrun/lock')).catch(() => undefined);
       await new Promise((resolve) => setTimeout(resolve, (length * round) / 9));
       run.signal(round % 3 === 0 ? 'SIGTERM' : 'SIGINT');
       const end = await run.end();

@@ -22,7 +22,7 @@ export interface StageSketch extends Partial<
 /** Stages by name; what a sketch leaves out is empty. */
 export function makePipeline(sketches: Readonly<Record<string, StageSketch>>): Pipeline {
   const stages = Object.entries(sketches).map(([name, sketch], index) => makeStage(name, sketch, index + 2));
-  return { file: 'pipeline.yaml', stages, pools: {}, cache: {}, sources: [] };
+  return { file: 'pipeline.yaml', stages, pools: {}, cache: {}, schemas: [], sources: [] };
 }
 
 export function makeStage(name: string, sketch: StageSketch, line = 1): Stage {

@@ -137,6 +137,7 @@ export class MemoryProject {
       cacheDir: `${this.root}/cache`,
       lockFile: 'pipeline.lock',
       pipeline,
+      sources: {},
       graph: graph.value,
       files: this.#workspace(),
       outs: {
@@ -173,6 +174,8 @@ export class MemoryProject {
     };
     return {
       filesRead: 0,
+      textsRead: new Map(),
+      rowsOf: () => undefined,
       observe,
       recheck: observe,
       manifest: (path) => Promise.resolve(err(`${path} is no folder`)),
@@ -255,6 +258,7 @@ export class MemoryProject {
     const { lock, calls } = this;
     return {
       entries: lock,
+      text: undefined,
       get: (name) => lock.get(name),
       set: (name, entry) => {
         lock.set(name, entry);

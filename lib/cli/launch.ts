@@ -1,4 +1,4 @@
-// The file that is started: runs the real program (main.cjs beside it) from V8's code cache where there is one, which saves a no-op
+// The file that is started: answers at once where nothing can have changed (at-once.ts), and otherwise runs the real program (main.cjs beside it) from V8's code cache where there is one, which saves a no-op
 // run about a quarter of its time. The cache is kept beside the program, named after the version of Node.js, and belongs to exactly
 // this build; V8 itself refuses one of another version or of other flags. Newer versions of Node.js could do this on their own
 // (module.enableCompileCache), but version 20 cannot.
@@ -6,6 +6,7 @@
 import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { Script } from 'node:vm';
+import { answerAtOnce } from './at-once.ts';
 
 const program = `${__dirname}/main.cjs`;
 const cache = `${__dirname}/main-${process.version}-${process.arch}.cache`;
@@ -30,7 +31,13 @@ function keep(script: Script): void {
   }
 }
 
-const script = compile();
-if (!existsSync(cache)) process.once('exit', () => keep(script));
-const module_ = { exports: {} };
-(script.runInThisContext() as Program)(module_.exports, createRequire(program), module_, program, __dirname);
+function run(): void {
+  const script = compile();
+  if (!existsSync(cache)) process.once('exit', () => keep(script));
+  const module_ = { exports: {} };
+  (script.runInThisContext() as Program)(module_.exports, createRequire(program), module_, program, __dirname);
+}
+
+// Leaving at once also saves taking the heap apart.
+if (answerAtOnce(process.argv.slice(2), process.env)) process.exit(0);
+run();

@@ -11,8 +11,10 @@ import type { Plan } from '../plan/select.ts';
 import { chooseReporter } from '../report/choose.ts';
 import { assess } from '../run/assess.ts';
 import type { Assessment } from '../run/assess.ts';
+import { foreseeRefusal } from '../run/preflight.ts';
 import type { Project } from '../run/project.ts';
 import { reproduce } from '../run/reproduce.ts';
+import { rememberStandstill } from '../run/standstill.ts';
 import type { ReproduceOptions } from '../run/reproduce.ts';
 import type { Command, Invocation } from './command.ts';
 import { interruptible } from './interrupt.ts';
@@ -146,6 +148,8 @@ async function rehearse(
   if (!prepared.ok) return prepared;
   const { project, selected, options } = prepared.value;
   const assessments = await assess(project, selected, options);
+  const refusal = await foreseeRefusal(project, assessments);
+  if (refusal !== undefined) return err(refusal);
   const counts = { executed: 0, restored: 0, skipped: 0, failed: 0, blocked: 0, saved: 0 };
   for (const { name, decision } of assessments) {
     const action = decision.kind;
@@ -202,10 +206,16 @@ async function runPlan(
     if (signal.aborted) report({ kind: 'interrupted', signal: String(signal.reason) });
     if (!done.ok) return done;
     report(done.value);
+    if (isUsual(options) && done.value.skipped === project.graph.stages.length) await rememberStandstill(project);
     return ok(signal.aborted ? exitCodes.interrupted : exitCodeFor(done.value));
   } finally {
     await executor.close();
   }
+}
+
+/** True where stages that are skipped are unchanged, and not merely left alone. */
+function isUsual({ allowMissing, ordered }: ReproduceOptions): boolean {
+  return !allowMissing && !ordered;
 }
 
 function exitCodeFor(summary: RunSummary): ExitCode {

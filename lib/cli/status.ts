@@ -2,11 +2,14 @@
 
 import { exitCodes } from '../core/failure.ts';
 import type { CommandFailure, ExitCode } from '../core/failure.ts';
-import { ok } from '../core/result.ts';
+import { err, ok } from '../core/result.ts';
 import type { Result } from '../core/result.ts';
 import { wantsColour } from '../report/colour.ts';
 import { renderStatus } from '../report/status-text.ts';
 import { assess } from '../run/assess.ts';
+import { foreseeRefusal } from '../run/preflight.ts';
+import type { Assessment } from '../run/assess.ts';
+import { rememberStandstill } from '../run/standstill.ts';
 import type { Command, Invocation } from './command.ts';
 import { isSet, open, plan } from './session.ts';
 
@@ -43,6 +46,8 @@ async function run(invocation: Invocation): Promise<Result<ExitCode, CommandFail
   };
   const assessments = await assess(project.value, selected.value, rules);
   project.value.saveState();
+  const refusal = await foreseeRefusal(project.value, assessments);
+  if (refusal !== undefined) return err(refusal);
   const stages = assessments.map(({ name, state, reasons }) => ({ name, state, reasons }));
   const { stdout, environment } = invocation.io;
   if (isSet(invocation, 'json')) stdout.write(`${JSON.stringify({ stages })}\n`);
@@ -54,5 +59,11 @@ async function run(invocation: Invocation): Promise<Result<ExitCode, CommandFail
   const settled = assessments.every(
     ({ state, decision }) => state === 'fresh' || (state === 'frozen' && decision.kind === 'skip'),
   );
+  if (!rules.allowMissing && assessments.length === project.value.graph.stages.length && assessments.every(isFresh))
+    await rememberStandstill(project.value);
   return ok(isSet(invocation, 'check') && !settled ? exitCodes.failed : exitCodes.done);
+}
+
+function isFresh({ state }: Assessment): boolean {
+  return state === 'fresh';
 }

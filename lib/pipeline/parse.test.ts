@@ -33,9 +33,21 @@ describe('a pipeline file', () => {
       file: 'pipeline.yaml',
       stages: [],
       pools: {},
+      schemas: [],
       cache: {},
       sources: ['pipeline.yaml'],
     });
+  });
+
+  it('names parameter files with their schemas, relative to it', () => {
+    const { schemas, sources } = pipelineOf('schemas:\n  ./params.yaml: s/params.schema.json\n  ../p.toml: ${s}\n', {
+      'params.yaml': 's: b.json',
+    });
+    expect(schemas).toEqual([
+      { file: 'params.yaml', schema: 's/params.schema.json', at: [2, 3], schemaAt: [2, 18] },
+      { file: '../p.toml', schema: 'b.json', at: [3, 3], schemaAt: [3, 14] },
+    ]);
+    expect(sources).toEqual(['pipeline.yaml', 'params.yaml']);
   });
 
   it('gives every field, with its place', () => {

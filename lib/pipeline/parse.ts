@@ -13,6 +13,7 @@ import { folderOf } from './paths.ts';
 import type { CacheSettings, Pipeline } from './pipeline.ts';
 import { Reader, newReaderShared } from './reader.ts';
 import { readCache, readPools } from './resources.ts';
+import { readSchemas } from './schemas.ts';
 import { readStage } from './stage.ts';
 import { Variables } from './vars.ts';
 import { readYaml } from './yaml.ts';
@@ -51,6 +52,7 @@ function readPipeline(input: ParseInput, root: MapNode | undefined, faults: Faul
   const reader = new Reader(shared, scope);
   const cache: CacheSettings = readCache(reader, top('cache'));
   const pools = readPools(reader, top('pools'));
+  const schemas = readSchemas(reader, top('schemas'), base);
   const stagesNode = top('stages');
   const definitions = stagesNode?.kind === 'map' ? stagesNode : undefined;
   const groups = [...(definitions?.entries.keys() ?? [])];
@@ -58,5 +60,6 @@ function readPipeline(input: ParseInput, root: MapNode | undefined, faults: Faul
   const context = { shared, variables, rules, pools, groups, groupSet: new Set(groups) };
   const drafts = definitions === undefined ? [] : new Expansion(shared, scope).expand(definitions);
   const stages = drafts.map((draft) => readStage(draft, context));
-  return { file: input.file, stages, pools, cache, sources: [...new Set([input.file, ...variables.used])] };
+  const sources = [...new Set([input.file, ...variables.used])];
+  return { file: input.file, stages, pools, cache, schemas, sources };
 }

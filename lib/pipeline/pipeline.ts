@@ -17,8 +17,18 @@ export interface Pipeline {
   /** Capacities by resource name; `memory` in bytes. `cpu` is set by `-j` when it is not named here. */
   readonly pools: Readonly<Record<string, number>>;
   readonly cache: CacheSettings;
+  /** Parameter files that are checked before the first command starts, in the order of the pipeline file. */
+  readonly schemas: readonly SchemaUse[];
   /** Every file that was read to make this pipeline (templating variables included), relative to the root. */
   readonly sources: readonly string[];
+}
+
+/** A parameter file and the JSON Schema that it has to fit; paths as those of deps. Neither is an input of any stage by that. */
+export interface SchemaUse {
+  readonly file: string;
+  readonly schema: string;
+  readonly at: Place;
+  readonly schemaAt: Place;
 }
 
 export type LinkKind = 'reflink' | 'copy' | 'hardlink' | 'symlink';

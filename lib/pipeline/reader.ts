@@ -3,11 +3,11 @@
 
 import { isList, isObject } from '../core/value.ts';
 import type { Value } from '../core/value.ts';
-import { describe } from './check.ts';
 import type { FaultList, FaultOptions } from './faults.ts';
 import type { Scope } from './scope.ts';
 import { argumentsText, mayBeTemplate, parseTemplate, scalarText } from './template.ts';
 import type { Expression, Segment } from './template.ts';
+import { clip, describe } from './wording.ts';
 import type { Entry, Node, Span } from './yaml.ts';
 
 /** What all readers of one pipeline share. */
@@ -220,8 +220,4 @@ export function describeValue(value: Value): string {
   if (typeof value === 'string') return value === '' ? 'empty text' : `text ${clip(JSON.stringify(value))}`;
   if (isList(value)) return 'a list';
   return isObject(value) ? 'a map' : (scalarText(value) ?? '');
-}
-
-function clip(text: string): string {
-  return text.length > 60 ? `${text.slice(0, 57)}…` : text;
 }

@@ -140,10 +140,12 @@ export const pipelineSchema = {
   title: 'dagrun pipeline',
   description: 'A pipeline of dagrun: a superset of dvc.yaml.',
   type: ['object', 'null'],
+  'x-expected': 'a map',
   properties: {
     stages: {
       description: 'The stages by name.',
       type: ['object', 'null'],
+      'x-expected': 'a map',
       propertyNames: {
         pattern: stageNamePattern,
         maxLength: 100,
@@ -163,6 +165,12 @@ export const pipelineSchema = {
         pattern: templated,
         'x-expected': 'a whole number from 0',
       },
+    },
+    schemas: {
+      description:
+        'JSON Schemas (draft 2020-12) of parameter files: {params.yaml: params.schema.json}. The files are checked before the first command starts.',
+      type: 'object',
+      additionalProperties: { type: 'string', minLength: 1, 'x-expected': 'the path of a JSON Schema' },
     },
     cache: {
       description: 'The cache.',

@@ -5,13 +5,13 @@ import { placePath } from '../core/path.ts';
 import type { RepoPath } from '../core/path.ts';
 import { isObject } from '../core/value.ts';
 import type { ValueObject } from '../core/value.ts';
-import { describe } from './check.ts';
 import type { FaultList } from './faults.ts';
 import { didYouMean } from './hint.ts';
 import { clashes, Scope } from './scope.ts';
 import type { Layer } from './scope.ts';
 import { parseTemplate } from './template.ts';
 import { parseValues, refuseParamFile } from './values.ts';
+import { describe } from './wording.ts';
 import { valueOf } from './yaml.ts';
 import type { MapNode, Node, ScalarNode, Span } from './yaml.ts';
 

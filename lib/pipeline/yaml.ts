@@ -7,6 +7,7 @@
 import { Composer, Parser, isAlias, isMap, isScalar, isSeq } from 'yaml';
 import type { CST, Document, ParsedNode, YAMLMap } from 'yaml';
 import { messageOf } from '../core/result.ts';
+import { isList, isObject } from '../core/value.ts';
 import type { Value } from '../core/value.ts';
 
 /** Character offsets in the text; `end` is not included. */
@@ -309,16 +310,28 @@ function keyText(value: Scalar): string {
 
 /** The tree without its places. Shared parts stay shared. */
 export function valueOf(node: Node): Value {
-  return strip(node, { integer: (value) => value, seen: new Map() });
+  return strip(node, { integer: (value) => value, map: bareObject, seen: new Map() });
 }
 
-/** The tree as plain JSON, integers as numbers: what the JSON Schema validator reads. */
+/** The tree as plain JSON, integers as numbers: what the JSON Schema validator reads. It compares ordinary objects only. */
 export function jsonOf(node: Node): unknown {
-  return strip(node, { integer: Number, seen: new Map() });
+  return strip(node, { integer: Number, map: Object.fromEntries, seen: new Map() });
+}
+
+/** The tree of a value that has no text, all of it at one place. */
+export function nodeOf(value: Value): Node {
+  const at = { start: 0, end: 0, weight: 1, depth: 0 };
+  if (isList(value)) return { kind: 'list', items: value.map(nodeOf), ...at };
+  if (!isObject(value)) return { kind: 'scalar', value, ...at };
+  const entries = Object.entries(value).map(
+    ([key, inner]) => [key, { key, at, value: nodeOf(inner), origin: 'own' }] as const,
+  );
+  return { kind: 'map', entries: new Map(entries), ...at };
 }
 
 interface Stripping {
   readonly integer: (value: bigint) => Value;
+  readonly map: (entries: readonly (readonly [string, Value])[]) => Value;
   readonly seen: Map<Node, Value>;
 }
 
@@ -326,13 +339,17 @@ function strip(node: Node, how: Stripping): Value {
   if (node.kind === 'scalar') return typeof node.value === 'bigint' ? how.integer(node.value) : node.value;
   const known = how.seen.get(node);
   if (known !== undefined) return known;
-  const stripped = node.kind === 'list' ? node.items.map((item) => strip(item, how)) : stripMap(node, how);
+  const stripped =
+    node.kind === 'list'
+      ? node.items.map((item) => strip(item, how))
+      : how.map([...node.entries].map(([key, entry]) => [key, strip(entry.value, how)]));
   how.seen.set(node, stripped);
   return stripped;
 }
 
-function stripMap(node: MapNode, how: Stripping): Value {
+/** Without a prototype, so that any key is safe. */
+function bareObject(entries: readonly (readonly [string, Value])[]): Value {
   const fields = Object.create(null) as Record<string, Value>;
-  for (const [key, entry] of node.entries) fields[key] = strip(entry.value, how);
+  for (const [key, value] of entries) fields[key] = value;
   return fields;
 }

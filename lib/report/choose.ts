@@ -1,7 +1,7 @@
 // Which reporter a run gets: JSON where that was asked for, a live terminal where a person is watching, plain lines otherwise.
 
 import type { Reporter } from '../core/event.ts';
-import { wantsColour } from './colour.ts';
+import { isCi, isWatched, wantsColour } from './colour.ts';
 import { JsonReporter } from './json.ts';
 import { PlainReporter } from './plain.ts';
 import type { Output } from './sink.ts';
@@ -23,13 +23,7 @@ const heartbeats = { ci: 60, elsewhere: 600 } as const;
 export function chooseReporter(choice: ReporterChoice): Reporter {
   const { out, json, verbose, quiet, env, now } = choice;
   if (json) return new JsonReporter({ out, verbose });
-  const ci = isOn(env['CI']);
   const options = { out, verbose, quiet, colour: wantsColour(env, out), now };
-  const live = out.isTTY === true && env['TERM'] !== 'dumb' && !ci && !quiet;
-  if (live) return new TerminalReporter(options);
-  return new PlainReporter({ ...options, heartbeat: ci ? heartbeats.ci : heartbeats.elsewhere });
-}
-
-function isOn(value: string | undefined): boolean {
-  return value !== undefined && value !== '' && value !== '0' && value !== 'false';
+  if (isWatched(env, out) && !quiet) return new TerminalReporter(options);
+  return new PlainReporter({ ...options, heartbeat: isCi(env) ? heartbeats.ci : heartbeats.elsewhere });
 }

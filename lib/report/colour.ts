@@ -1,4 +1,4 @@
-// Whether to use colours, and which.
+// Who reads the output: whether to use colours, and which; whether a person is watching.
 
 import picocolors from 'picocolors';
 import type { Output } from './sink.ts';
@@ -19,4 +19,14 @@ export function wantsColour(env: Readonly<Record<string, string | undefined>>, o
 
 function isSet(value: string | undefined): value is string {
   return value !== undefined && value !== '';
+}
+
+/** True where a person watches a terminal that can redraw. */
+export function isWatched(env: Readonly<Record<string, string | undefined>>, out: Output): boolean {
+  return out.isTTY === true && env['TERM'] !== 'dumb' && !isCi(env);
+}
+
+export function isCi(env: Readonly<Record<string, string | undefined>>): boolean {
+  const value = env['CI'];
+  return isSet(value) && value !== '0' && value !== 'false';
 }

@@ -7,6 +7,7 @@ import type { Colours } from './colour.ts';
 import { cleanLine } from './display.ts';
 import { formatCount } from './format.ts';
 import { nameList } from './tally.ts';
+import { renderUpToDate } from './up-to-date.ts';
 
 export type StageState = 'fresh' | 'stale' | 'restorable' | 'unknown' | 'frozen';
 
@@ -75,11 +76,7 @@ export function renderStatus(report: StatusReport, options: StatusOptions): stri
 
 function cleanText(stages: readonly StageStatus[]): string {
   const frozen = countOf(stages, 'frozen');
-  const fresh = stages.length - frozen;
-  if (frozen === 0) return `up to date: ${formatCount(fresh, 'stage')} unchanged`;
-  return fresh === 0
-    ? `up to date: ${frozen} frozen`
-    : `up to date: ${formatCount(fresh, 'stage')} unchanged, ${frozen} frozen`;
+  return renderUpToDate({ fresh: stages.length - frozen, frozen });
 }
 
 function countsText(stages: readonly StageStatus[]): string {

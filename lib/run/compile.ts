@@ -25,7 +25,10 @@ interface Compiled {
   readonly pipeline: Pipeline;
 }
 
-export async function compilePipeline(input: CompileInput): Promise<Result<Pipeline, readonly Fault[]>> {
+/** A pipeline with the digests of the texts that it was made from, by path. */
+export type CompiledPipeline = Pick<Compiled, 'pipeline' | 'sources'>;
+
+export async function compilePipeline(input: CompileInput): Promise<Result<CompiledPipeline, readonly Fault[]>> {
   const path = `${input.stateDir}/compiled-${encodeURIComponent(input.file)}.json`;
   const known = readCompiled(path, input.root);
   if (known !== undefined) return ok(known);
@@ -44,11 +47,11 @@ export async function compilePipeline(input: CompileInput): Promise<Result<Pipel
   const sources = new Set([input.file, ...parsed.value.sources]);
   const kept = Object.fromEntries([...digests].filter(([source]) => sources.has(source)));
   if (buildId !== null) writeCompiled(path, { build: buildId, sources: kept, pipeline: parsed.value });
-  return parsed;
+  return ok({ pipeline: parsed.value, sources: kept });
 }
 
 /** Sources are small and few: hashing them again is cheaper than asking the stat index. */
-function readCompiled(path: string, root: string): Pipeline | undefined {
+function readCompiled(path: string, root: string): CompiledPipeline | undefined {
   if (buildId === null) return undefined;
   try {
     const text = readTextIfExists(path);
@@ -62,7 +65,7 @@ function readCompiled(path: string, root: string): Pipeline | undefined {
       const now = readTextIfExists(`${root}/${source}`);
       return now !== undefined && digestText(now) === digest;
     });
-    return unchanged ? compiled.pipeline : undefined;
+    return unchanged ? compiled : undefined;
   } catch {
     // Machine-local state may be damaged or gone; parsing again is always right.
     return undefined;

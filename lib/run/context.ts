@@ -7,6 +7,7 @@ import type { Present } from '../core/observation.ts';
 import type { RepoPath } from '../core/path.ts';
 import { toPlain } from '../core/value.ts';
 import type { Stage } from '../pipeline/pipeline.ts';
+import type { Fingerprint } from '../plan/parts.ts';
 import type { RunEntry } from '../plan/record.ts';
 import { selectParam } from './inputs.ts';
 import type { Project } from './project.ts';
@@ -27,8 +28,14 @@ export async function readParams(project: Project, stage: Stage): Promise<PlainP
   return params;
 }
 
+export interface ContextInputs {
+  readonly params: PlainParams;
+  /** What the lock records where this execution succeeds. */
+  readonly fingerprint: Fingerprint;
+}
+
 /** Writes the context of a stage and returns the absolute path of the file. */
-export async function writeContext(project: Project, stage: Stage, params: PlainParams): Promise<string> {
+export async function writeContext(project: Project, stage: Stage, inputs: ContextInputs): Promise<string> {
   const deps = [];
   for (const dep of stage.deps) {
     const seen = await (dep.kind === 'glob' ? project.files.observeGlob(dep.path) : project.files.observe(dep.path));
@@ -41,7 +48,8 @@ export async function writeContext(project: Project, stage: Stage, params: Plain
     stage: stage.name,
     root: project.root,
     wdir: stage.wdir,
-    params,
+    fingerprint: inputs.fingerprint,
+    params: inputs.params,
     deps,
     outs: stage.outs.map((out) => ({ path: out.path, label: out.label })),
     runs,

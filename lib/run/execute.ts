@@ -1,6 +1,7 @@
 // One stage, executed: clear its outs, run its commands, look at what they made, and remember it.
 
 import { uniqueName } from '../core/disk.ts';
+import { renderFault } from '../core/failure.ts';
 import { describeReason } from '../core/reason.ts';
 import type { Reason } from '../core/reason.ts';
 import { messageOf } from '../core/result.ts';
@@ -15,6 +16,7 @@ import { readParams, workingFolder, writeContext } from './context.ts';
 import type { PlainParams } from './context.ts';
 import { gatherInputs, settled } from './inputs.ts';
 import type { RunIo } from './io.ts';
+import { findMadeFaults } from './preflight.ts';
 import { exists } from './project.ts';
 import type { Project } from './project.ts';
 import { lockOuts, noteExecution, observeOuts, remember } from './remember.ts';
@@ -159,7 +161,7 @@ async function prepare(
   if (!exists(workingFolder(project, stage.wdir)))
     return unstarted(`the working folder "${stage.wdir}" does not exist`, `create it (\`mkdir -p ${stage.wdir}\`)`);
   try {
-    const context = await writeContext(project, stage, params);
+    const context = await writeContext(project, stage, { params, fingerprint: inputs.fingerprint });
     const grown = stage.runs.some(({ group }) => project.store.historyDigest(group) !== inputs.parts.runs?.[group]);
     if (grown) return { kind: 'outdated' };
     for (const out of stage.outs) {
@@ -185,10 +187,25 @@ type Verdict =
 /** Whether the command did what the stage promises: ended well, made its outs, and read inputs that stayed what they were. */
 async function judge(project: Project, index: number, inputs: KnownInputs, { end }: JobResult): Promise<Verdict> {
   if (end.kind !== 'exited' || end.code !== 0) return { message: describeEnd(end), again: true };
-  const outs = await observeOuts(project, project.graph.stages[index]!);
+  const stage = project.graph.stages[index]!;
+  const outs = await observeOuts(project, stage);
   if (!outs.ok) return { message: outs.message, hint: outs.hint, again: true };
+  const misfit = await describeMisfit(project, stage);
+  if (misfit !== undefined) return { ...misfit, again: true };
   const moved = await inputsMoved(project, index, inputs);
   return moved === undefined ? { outs: outs.records } : { ...moved, again: false };
+}
+
+/** A parameter file that the stage made and that does not fit its schema. */
+async function describeMisfit(
+  project: Project,
+  stage: Stage,
+): Promise<{ readonly message: string; readonly hint?: string } | undefined> {
+  const [fault, ...more] = await findMadeFaults(project, stage);
+  if (fault === undefined) return undefined;
+  const { hint, ...plain } = fault;
+  const message = renderFault(plain) + (more.length === 0 ? '' : ` (and ${more.length} more)`);
+  return hint === undefined ? { message } : { message, hint };
 }
 
 /** Progress lines tell nothing of a failure, and may be all that the end of the log consists of. */

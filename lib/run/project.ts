@@ -1,7 +1,7 @@
 // A workspace, opened: its pipeline, graph, lock, files and cache. Every command starts here.
 
-import { lstatSync, realpathSync, statSync } from 'node:fs';
-import { basename, dirname, isAbsolute, relative, resolve } from 'node:path';
+import { lstatSync, statSync } from 'node:fs';
+import { isAbsolute, relative, resolve } from 'node:path';
 import { loadDigest } from '../core/digest.ts';
 import { failure } from '../core/failure.ts';
 import type { CommandFailure, Fault, Position } from '../core/failure.ts';
@@ -19,9 +19,7 @@ import { LockFile, lockFileFor } from '../workspace/lockfile.ts';
 import { WorkspaceOuts } from '../workspace/outs.ts';
 import type { CodeTracer } from '../workspace/trace.ts';
 import { compilePipeline } from './compile.ts';
-
-/** Machine-local state, below the workspace root. May be deleted at any time. */
-export const stateFolder = '.dagrun';
+import { locatePipeline, stateFolder } from './locate.ts';
 
 /** The public face of an adapter: what a test may put in its place. */
 type Face<Adapter> = Pick<Adapter, keyof Adapter>;
@@ -35,6 +33,8 @@ export interface Project {
   readonly cacheDir: string;
   readonly lockFile: string;
   readonly pipeline: Pipeline;
+  /** Digests of the files that the pipeline was made from, by path. */
+  readonly sources: Readonly<Record<string, string>>;
   readonly graph: Graph;
   readonly files: Face<WorkspaceFiles>;
   readonly outs: WorkspaceWriter;
@@ -63,8 +63,6 @@ export interface OpenOptions {
   readonly onWarning: (message: string, hint?: string) => void;
 }
 
-const defaultFiles = ['pipeline.yaml', 'pipeline.yml'];
-
 /** Finds and reads the pipeline and the lock. Failures: no pipeline file, faults in it, a damaged lock. */
 export async function openProject(options: OpenOptions): Promise<Result<Project, CommandFailure>> {
   const located = locatePipeline(options.cwd, options.file);
@@ -74,7 +72,7 @@ export async function openProject(options: OpenOptions): Promise<Result<Project,
   await loadDigest();
   const compiled = await compilePipeline({ root, file, lockFile, stateDir });
   if (!compiled.ok) return err(failure('configuration', ...compiled.error));
-  const pipeline = compiled.value;
+  const { pipeline, sources } = compiled.value;
   const graph = buildGraph(pipeline);
   if (!graph.ok) return err(failure('configuration', ...graph.error));
   const position = (at: Place): Position => ({ file: pipeline.file, line: at[0], column: at[1] });
@@ -100,6 +98,7 @@ export async function openProject(options: OpenOptions): Promise<Result<Project,
       cacheDir,
       lockFile,
       pipeline,
+      sources,
       graph: graph.value,
       files,
       outs: new WorkspaceOuts({ root, cacheDir }),
@@ -141,47 +140,6 @@ function assemble(fixed: Fixed): Project {
       tracer?.save();
     },
   };
-}
-
-export interface Location {
-  /** Absolute path of the workspace root: the folder of the pipeline file. */
-  readonly root: string;
-  /** The pipeline file, relative to the root. */
-  readonly file: string;
-  readonly stateDir: string;
-}
-
-/** One spelling of the root, whatever links led to it. */
-function locationOf(folder: string, file: string): Location {
-  const root = realpathSync.native(folder);
-  return { root, file, stateDir: `${root === '/' ? '' : root}/${stateFolder}` };
-}
-
-/** Finds the pipeline file that a command is about, without reading it. */
-export function locatePipeline(cwd: string, file: string | undefined): Result<Location, CommandFailure> {
-  if (file !== undefined) {
-    const path = resolve(cwd, file);
-    if (isFile(path)) return ok(locationOf(dirname(path), basename(path)));
-    return err(
-      failure('configuration', {
-        message: `there is no pipeline file at ${isAbsolute(file) ? file : path}`,
-        hint: 'check the path after --file',
-      }),
-    );
-  }
-  for (let folder = cwd; ; folder = dirname(folder)) {
-    const found = defaultFiles.find((name) => isFile(`${folder}/${name}`));
-    if (found !== undefined) return ok(locationOf(folder, found));
-    if (folder === dirname(folder)) break;
-  }
-  const hint = isFile(`${cwd}/dvc.yaml`)
-    ? '`dagrun --file dvc.yaml …` runs the DVC pipeline that is here'
-    : '`dagrun init` writes a starter pipeline; `-C DIR` looks elsewhere';
-  return err(failure('configuration', { message: `there is no pipeline.yaml in ${cwd} or above it`, hint }));
-}
-
-function isFile(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isFile() === true;
 }
 
 /** Working folders have to be there, unless a stage makes them. */

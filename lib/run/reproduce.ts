@@ -20,7 +20,7 @@ import { settled } from './inputs.ts';
 import type { RunIo } from './io.ts';
 import { Ledger } from './ledger.ts';
 import { LockSaver } from './lock-saver.ts';
-import { findMissingParams } from './preflight.ts';
+import { findFaults, needsPreflight } from './preflight.ts';
 import type { Project } from './project.ts';
 import type { KnownInputs } from './remember.ts';
 import { restoreStage } from './restore.ts';
@@ -132,7 +132,7 @@ class Reproduction {
 
   async #consider(index: number): Promise<void> {
     const { evidence, decision } = await this.#decide(index);
-    if (decision.kind !== 'skip' && decision.kind !== 'restore' && (await this.#isRefused())) return;
+    if (needsPreflight(decision) && (await this.#isRefused())) return;
     switch (decision.kind) {
       case 'skip':
         this.#skip(index, decision);
@@ -174,7 +174,7 @@ class Reproduction {
 
   /** Looks at the whole plan, once, before the first command starts. */
   async #isRefused(): Promise<boolean> {
-    const faults = await (this.#faults ??= findMissingParams(this.#project, this.#plan));
+    const faults = await (this.#faults ??= findFaults(this.#project, this.#plan));
     if (faults.length > 0) this.#refusal ??= failure('configuration', ...faults);
     return this.#refusal !== undefined;
   }

@@ -22,3 +22,8 @@ export function removeUnfinished(stateDir: string, pid: number): void {
     // They take some room and do no harm.
   }
 }
+
+/** Where the standstill of a pipeline file is kept (workspace/standstill.ts). */
+export function standstillPath(stateDir: string, pipelineFile: string): string {
+  return `${stateDir}/standstill-${encodeURIComponent(pipelineFile)}`;
+}

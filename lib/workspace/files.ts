@@ -4,9 +4,10 @@
 import { constants } from 'node:fs';
 import type { Stats } from 'node:fs';
 import { posix } from 'node:path';
+import type { Digest } from '../core/digest.ts';
 import type { Manifest } from '../core/manifest.ts';
 import type { Observation } from '../core/observation.ts';
-import { isWithin, overlaps } from '../core/path.ts';
+import { isWithin } from '../core/path.ts';
 import { err, ok } from '../core/result.ts';
 import type { MaybePromise, Result } from '../core/result.ts';
 import type { Value } from '../core/value.ts';
@@ -20,6 +21,8 @@ import { FileClock } from './hash-clock.ts';
 import { IgnoreRules } from './ignore.ts';
 import { ParamFiles } from './params.ts';
 import type { ParamsProblem } from './params.ts';
+import { Places } from './places.ts';
+import type { Seen } from './standstill.ts';
 import { StatIndex } from './stat-index.ts';
 import { listEntries } from './tree-manifest.ts';
 import { observeTree, realPlace } from './tree.ts';
@@ -53,6 +56,9 @@ export class WorkspaceFiles implements Pick<WorkspaceReader, 'observe' | 'observ
   readonly #hasher: FileHasher;
   readonly #tools: TreeTools;
   readonly #memo = new Map<string, Memo>();
+  /** Keys of memos that leave, and of all memos by place. */
+  readonly #leaving = new Set<string>();
+  #places: Places | undefined;
   /** For each folder in which something was observed, whether a link leads to it. */
   readonly #parents = new Map<string, boolean>();
 
@@ -107,7 +113,7 @@ export class WorkspaceFiles implements Pick<WorkspaceReader, 'observe' | 'observ
     const digest = this.#index.file(path, stat);
     if (digest === undefined) return undefined;
     const observation = { kind: 'file', digest, size: stat.size, executable: isExecutable(stat) } as const;
-    this.#memo.set(path, { observation, leaves: false });
+    this.#setMemo(path, { observation, leaves: false });
     return observation;
   }
 
@@ -144,19 +150,56 @@ export class WorkspaceFiles implements Pick<WorkspaceReader, 'observe' | 'observ
     return lstatIfExists(this.#placeOf(path))?.isFile() === true ? asFile : !asFile;
   }
 
+  /**
+   * What stat said of everything at these paths when this process observed it. Undefined where that does not vouch for all of it: something was
+   * not observed, is missing, was reached through links, or has just changed.
+   */
+  rowsOf(paths: readonly string[]): Seen | undefined {
+    const files: string[] = [];
+    const folders: string[] = [];
+    for (const path of paths) {
+      const memo = this.#memo.get(path);
+      if (memo === undefined || memo.leaves || memo.observation instanceof Promise) return undefined;
+      if (memo.observation.kind === 'file') files.push(path);
+      else if (memo.observation.kind === 'tree') folders.push(path === '' ? '.' : path);
+      else return undefined;
+    }
+    return this.#index.extract(files, folders);
+  }
+
+  /** Digests of the parameter files and ignore files that were read, by path, as they were; null: there was none. */
+  get textsRead(): ReadonlyMap<string, Digest | null> {
+    return new Map([...this.#rules.texts, ...this.#params.texts]);
+  }
+
   /** To be called after something was written at, in or around a path: what was seen there is looked at again. */
   forget(path: string): void {
-    const place = this.#placeOf(path);
     this.#parents.clear();
-    for (const [key, memo] of this.#memo) {
-      if (memo.leaves || overlaps(this.#placeOf(key), place)) this.#memo.delete(key);
-    }
+    this.#places ??= this.#locateMemos();
+    for (const key of this.#places.take(this.#placeOf(path))) this.#memo.delete(key);
+    for (const key of this.#leaving) this.#memo.delete(key);
+    this.#leaving.clear();
+  }
+
+  /** Made when something is forgotten for the first time: a run that finds nothing to do does without. */
+  #locateMemos(): Places {
+    const places = new Places();
+    for (const key of this.#memo.keys()) places.add(this.#placeOf(key), key);
+    return places;
+  }
+
+  #setMemo(key: string, memo: Memo): void {
+    this.#memo.set(key, memo);
+    this.#places?.add(this.#placeOf(key), key);
+    if (memo.leaves) this.#leaving.add(key);
   }
 
   /** Forgets all that this process has seen: time has passed, and anything may have changed. */
   forgetAll(): void {
     this.#parents.clear();
     this.#memo.clear();
+    this.#leaving.clear();
+    this.#places = undefined;
   }
 
   /** Writes the stat index if it changed. Never fails: the index may be dropped at any time. */
@@ -168,7 +211,7 @@ export class WorkspaceFiles implements Pick<WorkspaceReader, 'observe' | 'observ
     const state = { leaves: true };
     const observation = look(state);
     const memo: Memo = { observation, leaves: state.leaves };
-    this.#memo.set(key, memo);
+    this.#setMemo(key, memo);
     if (observation instanceof Promise) void this.#settle(key, memo, observation, state);
     return observation;
   }
@@ -178,7 +221,7 @@ export class WorkspaceFiles implements Pick<WorkspaceReader, 'observe' | 'observ
     const seen = await observation.catch(() => undefined);
     if (this.#memo.get(key) !== memo) return;
     if (seen === undefined) this.#memo.delete(key);
-    else this.#memo.set(key, { observation: seen, leaves: state.leaves });
+    else this.#setMemo(key, { observation: seen, leaves: state.leaves });
   }
 
   *#observe(path: string, memo: { leaves: boolean }): Steps<Observation> {

@@ -5,6 +5,7 @@
 import { join, relative } from 'node:path';
 import type { Ignore } from 'ignore';
 import { digestText } from '../core/digest.ts';
+import type { Digest } from '../core/digest.ts';
 import { readTextIfExists } from '../core/disk.ts';
 import { compareText, isWithin } from '../core/path.ts';
 
@@ -14,6 +15,8 @@ const versionControl: ReadonlySet<string> = new Set(['.git', '.hg', '.svn']);
 export class IgnoreRules {
   /** Changes whenever other things may be ignored. */
   readonly digest: string;
+  /** Digests of the ignore files by name; null where there is none. */
+  readonly texts: ReadonlyMap<string, Digest | null>;
   readonly #root: string;
   /** Absolute paths that never count. */
   readonly #excluded: readonly string[];
@@ -21,8 +24,14 @@ export class IgnoreRules {
 
   private constructor(
     root: string,
-    options: { excluded: readonly string[]; text: string; matcher: Ignore | undefined },
+    options: {
+      excluded: readonly string[];
+      text: string;
+      matcher: Ignore | undefined;
+      texts: ReadonlyMap<string, Digest | null>;
+    },
   ) {
+    this.texts = options.texts;
     this.#root = root;
     this.#excluded = options.excluded;
     this.#matcher = options.matcher;
@@ -32,11 +41,12 @@ export class IgnoreRules {
 
   /** Reads the ignore files; the library that understands them is only loaded where there is one. `excluded` are absolute paths. */
   static async load(root: string, excluded: readonly string[]): Promise<IgnoreRules> {
-    const texts = ignoreFiles.map((name) => readTextIfExists(join(root, name)) ?? '');
-    const text = texts.join('\n');
-    if (text.trim() === '') return new IgnoreRules(root, { excluded, text: '', matcher: undefined });
+    const found = ignoreFiles.map((name) => [name, readTextIfExists(join(root, name))] as const);
+    const texts = new Map(found.map(([name, text]) => [name, text === undefined ? null : digestText(text)]));
+    const text = found.map(([, content]) => content ?? '').join('\n');
+    if (text.trim() === '') return new IgnoreRules(root, { excluded, text: '', matcher: undefined, texts });
     const { default: ignore } = await import('ignore');
-    return new IgnoreRules(root, { excluded, text, matcher: ignore().add(text) });
+    return new IgnoreRules(root, { excluded, text, matcher: ignore().add(text), texts });
   }
 
   /** Whether the ignore file names this path, which is relative to the root; false outside it. */

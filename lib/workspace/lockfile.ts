@@ -133,6 +133,11 @@ export class LockFile {
     }
   }
 
+  /** The text of the file as this process read or wrote it; undefined where there is none, or where entries are not in it yet. */
+  get text(): string | undefined {
+    return this.#dirty ? undefined : this.#written;
+  }
+
   get entries(): Lock {
     return this.#entries;
   }

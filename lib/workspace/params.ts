@@ -24,6 +24,8 @@ const kept = 64;
 
 export class ParamFiles {
   readonly #folder: string;
+  /** Digests of the texts that were read, by the name that the file has in messages. */
+  readonly texts = new Map<string, Digest>();
 
   /** `folder`: absolute, the runner's own. */
   constructor(folder: string) {
@@ -38,7 +40,9 @@ export class ParamFiles {
     } catch (error) {
       return err(problemOf(file, error));
     }
-    const name = `${digestText(text)}${/^\.[a-z]+$/i.exec(extname(file))?.[0].toLowerCase() ?? ''}.${version}`;
+    const digest = digestText(text);
+    this.texts.set(file, digest);
+    const name = `${digest}${/^\.[a-z]+$/i.exec(extname(file))?.[0].toLowerCase() ?? ''}.${version}`;
     const known = this.#load(name);
     return known === undefined ? this.#parse(file, text, name) : ok(known);
   }

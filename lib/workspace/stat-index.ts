@@ -10,9 +10,10 @@ import { writeFileAtomic } from '../core/disk.ts';
 import { lstatIfExists } from './files-stat.ts';
 import { decodeSegment, encodeSegment } from './stat-index-format.ts';
 import type { Segment } from './stat-index-format.ts';
+import type { Seen } from './standstill.ts';
 import { ownFileRows } from './tree-record.ts';
 import type { TreeRecord } from './tree-record.ts';
-import { Rows, rowDigest, sameRow } from './tree-rows.ts';
+import { Rows, ignoredRow, leavingLink, rowDigest, sameRow } from './tree-rows.ts';
 
 /** Beyond this many entries that nobody asked for, saving looks which of them have gone. */
 const unseenLimit = 1000;
@@ -61,6 +62,20 @@ export class StatIndex {
     this.#rows.vouch(row, entry.digest, entry.settled);
     this.#seen.add(key);
     this.#changed = true;
+  }
+
+  /** The rows of these files and the records of these folders, as they are now; undefined where stat does not vouch for one of them. */
+  extract(files: readonly string[], folders: readonly string[]): Seen | undefined {
+    const rows = new Rows(files.length);
+    for (const key of files) {
+      const row = this.#files.get(key);
+      if (row === undefined || Number.isNaN(this.#rows.columns.mtime[row])) return undefined;
+      rows.copy(this.#rows.columns, row, 1);
+    }
+    const trees = folders.map((key) => this.tree(key));
+    return trees.every((tree) => tree !== undefined && isVouchedFor(tree))
+      ? { columns: rows.columns, keys: files, trees: trees as TreeRecord[] }
+      : undefined;
   }
 
   tree(key: string): TreeRecord | undefined {
@@ -150,6 +165,13 @@ export class StatIndex {
   #largePath(key: string): string {
     return `${this.#options.folder}/trees/${digestText(key)}.idx`;
   }
+}
+
+/** What links lead to outside of a folder has no rows in its record. */
+function isVouchedFor({ columns }: TreeRecord): boolean {
+  return !columns.mtime.some(
+    (time, row) => Number.isNaN(time) || (columns.mode[row]! & (leavingLink | ignoredRow)) === leavingLink,
+  );
 }
 
 function write(path: string, segment: Segment): void {

@@ -51,7 +51,7 @@ export function* verifyTree(
   record: TreeRecord,
   options: {
     readonly base: string;
-    readonly pace: Pace;
+    readonly pace: Pick<Pace, 'due' | 'until'>;
     readonly listed: string | null;
     /** Start a second thread; by default where it pays. */
     readonly helped?: boolean;

@@ -1,0 +1,66 @@
+// The shortest way to "nothing to do": before the program is loaded, is all still as it was when a run found nothing to do? Only for the two
+// commands as they are mostly given; whatever is not certain is left to the program, which says the same, more slowly.
+
+import { existsSync, statSync, writeSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { isatty } from 'node:tty';
+import { monotonic } from '../core/clock.ts';
+import { isWatched, makeColours, wantsColour } from '../report/colour.ts';
+import { summaryLine } from '../report/format.ts';
+import { renderUpToDate } from '../report/up-to-date.ts';
+import { buildId } from '../run/build-id.ts';
+import { locatePipeline } from '../run/locate.ts';
+import { standstillPath } from '../run/state-folder.ts';
+import { readStandstill, stillStands } from '../workspace/standstill.ts';
+
+interface Asked {
+  readonly command: 'repro' | 'status';
+  readonly cwd: string;
+}
+
+/** True where the command was answered: nothing is to be done, and that was said. */
+export function answerAtOnce(argv: readonly string[], environment: NodeJS.ProcessEnv): boolean {
+  const startedAt = monotonic();
+  const asked = readAsked(argv);
+  const located = asked === undefined ? undefined : locatePipeline(asked.cwd, undefined);
+  if (asked === undefined || located?.ok !== true) return false;
+  const { root, file, stateDir } = located.value;
+  // Somebody works here, or died here: either is for the program to deal with.
+  if (existsSync(`${stateDir}/lock`)) return false;
+  const standstill = readStandstill(standstillPath(stateDir, file));
+  if (standstill === undefined) return false;
+  const { build, pipeline, cacheDir, stages } = standstill.claims;
+  if (build !== buildId || pipeline !== file || cacheDir !== (environment['DAGRUN_CACHE_DIR'] ?? null)) return false;
+  return stillStands(standstill, root) && say(asked.command, stages, { environment, startedAt });
+}
+
+/** `repro` or `status`, with `-C DIR` at most; `--check` changes nothing where all is well. */
+function readAsked(argv: readonly string[]): Asked | undefined {
+  const words = argv.filter((word) => word !== '--check' || argv[0] !== 'status');
+  const at = words.indexOf('-C');
+  const folder = at < 0 ? '.' : words[at + 1];
+  const [command, ...rest] = at < 0 ? words : [...words.slice(0, at), ...words.slice(at + 2)];
+  if (folder === undefined || rest.length > 0 || (command !== 'repro' && command !== 'status')) return undefined;
+  const cwd = resolve(folder);
+  return statSync(cwd, { throwIfNoEntry: false })?.isDirectory() === true ? { command, cwd } : undefined;
+}
+
+/** False where nothing could be written. */
+function say(
+  command: Asked['command'],
+  stages: number,
+  { environment, startedAt }: { readonly environment: NodeJS.ProcessEnv; readonly startedAt: number },
+): boolean {
+  const out = { isTTY: isatty(1), write: () => true };
+  const colours = makeColours(wantsColour(environment, out));
+  const seconds = (monotonic() - startedAt) / 1000;
+  const counts = { executed: 0, restored: 0, skipped: stages, failed: 0, blocked: 0, saved: 0 };
+  const idle = summaryLine({ kind: 'summary', ...counts, seconds, dry: false });
+  const repro = isWatched(environment, out) ? colours.bold(idle) : idle;
+  const text = command === 'status' ? colours.green(renderUpToDate({ fresh: stages, frozen: 0 })) : repro;
+  try {
+    return writeSync(1, `${text}\n`) > 0;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,85 @@
+// Leaves behind what a run saw that found every stage unchanged, so that the next one may say so at once (workspace/standstill.ts).
+// Only where stat alone can tell: history, hosts, variables, globs, links and traced code need the whole path.
+
+import { digestText } from '../core/digest.ts';
+import type { Digest } from '../core/digest.ts';
+import { writeFileAtomic } from '../core/disk.ts';
+import type { Stage } from '../pipeline/pipeline.ts';
+import { encodeStandstill } from '../workspace/standstill.ts';
+import type { Seen } from '../workspace/standstill.ts';
+import { Rows, ignoredRow } from '../workspace/tree-rows.ts';
+import { lstatIfReadable } from '../workspace/files-stat.ts';
+import { buildId } from './build-id.ts';
+import { absolute } from './project.ts';
+import type { Project } from './project.ts';
+import { standstillPath } from './state-folder.ts';
+
+/** Beyond so many rows the file would take longer to read than it saves. */
+const mostRows = 400_000;
+
+/** To be called after every stage of the pipeline was found unchanged, with what this process saw still in memory. Never fails. */
+export async function rememberStandstill(project: Project): Promise<void> {
+  if (buildId === null || !project.graph.stages.every(isPlain)) return;
+  const seen = await gatherRows(project);
+  if (seen === undefined || seen.keys.length + seen.trees.reduce((sum, { meta }) => sum + meta.rows, 0) > mostRows)
+    return;
+  const claims = {
+    build: buildId,
+    pipeline: project.pipeline.file,
+    cacheDir: project.environment['DAGRUN_CACHE_DIR'] ?? null,
+    stages: project.graph.stages.length,
+    absent: [...textsUsed(project)].flatMap(([path, digest]) => (digest === null ? [path] : [])),
+  };
+  try {
+    writeFileAtomic(standstillPath(project.stateDir, project.pipeline.file), encodeStandstill({ claims, seen }), {
+      durable: false,
+    });
+  } catch {
+    // Read-only or full: the next run takes the long way.
+  }
+}
+
+/** True for a stage whose freshness depends on nothing but files and folders of its own naming. */
+function isPlain(stage: Stage): boolean {
+  const { frozen, alwaysChanged, code, env, host, runs, deps } = stage;
+  if (frozen || alwaysChanged || host) return false;
+  return code.length + env.length + runs.length === 0 && deps.every(({ kind }) => kind !== 'glob');
+}
+
+/** The texts that decided, by path, as they were read; null: there was none. */
+function textsUsed(project: Project): Map<string, Digest | null> {
+  const { text } = project.lock;
+  return new Map<string, Digest | null>([
+    ...(Object.entries(project.sources) as [string, Digest][]),
+    ...project.files.textsRead,
+    [project.lockFile, text === undefined ? null : digestText(text)],
+  ]);
+}
+
+async function gatherRows(project: Project): Promise<Seen | undefined> {
+  const { files, graph } = project;
+  const texts: string[] = [];
+  for (const [path, digest] of textsUsed(project)) {
+    if (digest === null) continue;
+    // Looked at only now: what was read then has to be what stat vouches for.
+    const now = await files.observe(path);
+    if (now.kind !== 'file' || now.digest !== digest) return undefined;
+    texts.push(path);
+  }
+  const named = graph.stages.flatMap(({ deps, outs }) => [...deps, ...outs].map(({ path }) => path));
+  const seen = files.rowsOf([...new Set([...texts, ...named])]);
+  return seen === undefined ? undefined : withFolders(project, seen);
+}
+
+/** Working folders have to be there, whatever is in them. */
+function withFolders(project: Project, seen: Seen): Seen | undefined {
+  const folders = [...new Set(project.graph.stages.map(({ wdir }) => wdir))].filter((wdir) => wdir !== '');
+  const rows = new Rows(seen.keys.length + folders.length);
+  rows.copy(seen.columns, 0, seen.keys.length);
+  for (const folder of folders) {
+    const stat = lstatIfReadable(absolute(project, folder));
+    if (stat?.isDirectory() !== true) return undefined;
+    rows.push(stat, ignoredRow);
+  }
+  return { ...seen, columns: rows.columns, keys: [...seen.keys, ...folders] };
+}
