@@ -51,6 +51,7 @@ export default tseslint.config(
       'data',
       'artifacts',
       'reports',
+      'stages/engine/assembly', // AssemblyScript
     ],
   },
   eslint.configs.recommended,
@@ -76,6 +77,15 @@ export default tseslint.config(
     },
   },
   ...floorRules,
+  {
+    files: ['stages/**/*.ts'],
+    rules: {
+      'no-restricted-imports': [
+        'error',
+        { patterns: [{ group: ['**/lib/**'], message: 'stages/ is a user of the runner like any other.' }] },
+      ],
+    },
+  },
   {
     files: ['**/*.mjs', '**/*.js', '**/*.cjs'],
     extends: [tseslint.configs.disableTypeChecked],

@@ -1,5 +1,6 @@
 // Builds what the package ships: dist/cli.cjs (one file, everything in it, heavy parts evaluated only when they are needed),
-// dist/index.js (the library) with its type declarations, and pipeline.schema.json.
+// dist/index.js (the library) with its type declarations, and pipeline.schema.json. Also dist/kernels.wasm, which this repository's own
+// pipeline trains with and the package does not ship.
 import { createHash } from 'node:crypto';
 import { execFileSync } from 'node:child_process';
 import {
@@ -15,6 +16,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { main as compileAssembly } from 'assemblyscript/asc';
 import { build } from 'esbuild';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -43,6 +45,15 @@ function warmUp() {
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** Compiles the kernels of the training engine. They import their memory and allocate nothing, so no runtime is needed. */
+async function buildKernels(outFile) {
+  const entry = 'stages/engine/assembly/index.ts';
+  const target = ['--enable', 'simd', '--importMemory', '--noExportMemory', '--runtime', 'stub', '--noAssert'];
+  const options = [entry, '--baseDir', root, '--outFile', outFile, '-O3', '--converge', ...target];
+  const { error, stderr } = await compileAssembly(options);
+  if (error) throw new Error(`${entry} does not compile:\n${stderr}`, { cause: error });
 }
 
 const shared = {
@@ -114,6 +125,7 @@ await build({
 });
 const tsc = ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json', '--outDir', made];
 execFileSync(process.execPath, tsc, { stdio: 'inherit', cwd: root });
+await buildKernels(`${made}/kernels.wasm`);
 rmSync(`${root}dist`, { recursive: true, force: true });
 renameSync(`${root}${made}`, `${root}dist`);
 

@@ -1,7 +1,7 @@
 // Everything that has to hold before a change lands: install, lint, formatting, types, tests, and this repository's own pipeline
 // in a fresh copy, twice: the second run may execute nothing. The last line counts what passed and what failed.
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -54,8 +54,9 @@ function tests(folder) {
 function pipeline(folder) {
   console.log('\n== the pipeline, twice');
   const copy = join(folder, 'pipeline');
-  for (const name of ['pipeline.yaml', 'params.yaml', 'stages', 'package.json'])
-    cpSync(join(root, name), join(copy, name), { recursive: true });
+  const inputs = ['pipeline.yaml', 'params.yaml', 'evaluation_metrics.yaml', 'stages', 'data/raw', 'package.json'];
+  for (const name of [...inputs, 'tsconfig.json']) cpSync(join(root, name), join(copy, name), { recursive: true });
+  for (const name of ['node_modules', 'dist']) symlinkSync(join(root, name), join(copy, name), 'junction');
   const cli = join(root, 'dist', 'cli.cjs');
   const summaryOf = () => {
     const { status, stdout } = spawnSync(process.execPath, [cli, '-C', copy, 'repro', '--json'], {

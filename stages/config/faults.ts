@@ -1,0 +1,55 @@
+// What is wrong with a file that a user wrote: collected, so that all of it is told at once. Knows nothing of what the faults are about.
+
+import { StageFailure } from '../context/fail.ts';
+
+/** Keys and positions that lead to a value: `['model', 'a', 'model', 'custom', 0]`. */
+export type Path = readonly (string | number)[];
+
+export interface Fault {
+  readonly path: Path;
+  readonly message: string;
+  /** What to do about it. */
+  readonly hint?: string | undefined;
+}
+
+const mostLines = 100;
+
+/** Throws where there are faults: one StageFailure with a line for each, in the order of the list. */
+export function throwFaults(file: string, faults: readonly Fault[]): void {
+  if (faults.length === 0) return;
+  const lines = [...new Set(faults.map((fault) => formatFault(file, fault)))];
+  const rest = lines.length - mostLines;
+  if (rest > 0) lines.splice(mostLines, rest, `${file}: and ${rest} more; they show once some of these are mended`);
+  throw new StageFailure(lines.join('\n'));
+}
+
+function formatFault(file: string, { path, message, hint }: Fault): string {
+  const where = path.length === 0 ? file : `${file}: ${formatPath(path)}`;
+  return `${where}: ${message}${hint === undefined ? '' : ` (${hint})`}`;
+}
+
+/** `model.a.model.custom[0]` */
+export function formatPath(path: Path): string {
+  const parts = path.map((part, index) => {
+    if (typeof part === 'number') return `[${part}]`;
+    const name = /^[\p{L}\p{N}_+-]+$/u.test(part) ? part : JSON.stringify(clip(part));
+    return index === 0 ? name : `.${name}`;
+  });
+  return parts.join('');
+}
+
+/** A value in a few words, for "got …". */
+export function describe(value: unknown): string {
+  if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : `a list of ${value.length}`;
+  if (value === null || value === undefined) return 'nothing';
+  if (value === '') return 'empty text';
+  if (typeof value === 'string') return `text ${clip(JSON.stringify(value))}`;
+  if (typeof value === 'number' || typeof value === 'boolean') return String(value);
+  if (typeof value !== 'object') return `a ${typeof value}`;
+  const keys = Object.keys(value);
+  return keys.length === 0 ? 'an empty map' : `a map with ${clip(keys.join(', '))}`;
+}
+
+function clip(text: string): string {
+  return text.length > 60 ? `${text.slice(0, 57)}…` : text;
+}

@@ -1,0 +1,64 @@
+// Sums down the columns of a matrix (bias gradients), and gradients of activations.
+
+import { loadLanes, storeLanes } from './lanes';
+
+/** Rows that are summed apart before they join the total: keeps the rounding error of long sums small, and the rows in the nearest cache. */
+const BLOCK: i32 = 64;
+
+/** sums[column] = factor · Σ x[row, column]; x is [rows, columns]. */
+export function columnSums(x: usize, sums: usize, rows: i32, columns: i32, factor: f32): void {
+  const step = (<usize>columns) << 2;
+  memory.fill(sums, 0, step);
+  for (let first = 0; first < rows; first += BLOCK) {
+    const count = min(BLOCK, rows - first);
+    const block = x + <usize>first * step;
+    for (let column = 0; column < columns; column += 4) {
+      const lanes = columns - column;
+      const shift = (<usize>column) << 2;
+      let even = f32x4.splat(0);
+      let odd = even;
+      let from = block + shift;
+      for (let row = 1; row < count; row += 2) {
+        even = f32x4.add(even, loadLanes(from, lanes));
+        odd = f32x4.add(odd, loadLanes(from + step, lanes));
+        from += step << 1;
+      }
+      if (count & 1) even = f32x4.add(even, loadLanes(from, lanes));
+      storeLanes(sums + shift, f32x4.add(loadLanes(sums + shift, lanes), f32x4.add(even, odd)), lanes);
+    }
+  }
+  if (factor === 1) return;
+  for (let column = 0; column < columns; column++) {
+    store<f32>(sums, load<f32>(sums) * factor);
+    sums += 4;
+  }
+}
+
+/** dx = dy where low < x ≤ high, else 0: the gradient of x cut off at both ends. */
+export function intervalGradient(dy: usize, x: usize, dx: usize, count: i32, low: f32, high: f32): void {
+  const lows = f32x4.splat(low);
+  const highs = f32x4.splat(high);
+  for (let index = 0; index < count; index += 4) {
+    const lanes = count - index;
+    const values = loadLanes(x, lanes);
+    const inside = v128.and(f32x4.gt(values, lows), f32x4.le(values, highs));
+    storeLanes(dx, v128.and(loadLanes(dy, lanes), inside), lanes);
+    x += 16;
+    dy += 16;
+    dx += 16;
+  }
+}
+
+/** dx = dy · y · (1 − y), where y is the sigmoid. */
+export function sigmoidGradient(dy: usize, y: usize, dx: usize, count: i32): void {
+  const one = f32x4.splat(1);
+  for (let index = 0; index < count; index += 4) {
+    const lanes = count - index;
+    const values = loadLanes(y, lanes);
+    const slope = f32x4.mul(values, f32x4.sub(one, values));
+    storeLanes(dx, f32x4.mul(loadLanes(dy, lanes), slope), lanes);
+    y += 16;
+    dy += 16;
+    dx += 16;
+  }
+}

@@ -1,0 +1,15 @@
+// Copies that share their values with the original, as on the `cpu` backend. The stock kernel copies the values, and the tape of a training step makes a
+// hundred such copies. Tensors never change in place, so sharing is safe.
+
+import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
+
+import { setKernel } from './registry.ts';
+
+export function setIdentityKernel(backend: BackendWasm): void {
+  setKernel('Identity', (stock) => (inputs, attributes) => {
+    const { dataId, shape, dtype } = inputs['x']!;
+    if (dtype === 'string') return stock(inputs, attributes);
+    backend.incRef(dataId);
+    return { dataId, shape, dtype };
+  });
+}

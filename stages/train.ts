@@ -1,0 +1,57 @@
+// Stage `train`: trains one model by its definition. Deps: the definition, the prepared data set, the kernels of the engine. Outs: the model, its
+// history, and the folder of the checkpoint, which is empty in the end.
+
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+
+import type { ModelDefinition } from './config/definition.ts';
+import { readContext, type StageContext } from './context/context.ts';
+import { runStage, StageFailure } from './context/fail.ts';
+import { openDataset } from './data/dataset.ts';
+import { openEngine } from './engine/open.ts';
+import { buildModel, countClasses } from './model/build.ts';
+import { saveModel } from './model/files.ts';
+import { rescalingOf } from './model/rescaling.ts';
+import { clearCheckpoint } from './training/checkpoint.ts';
+import { createReporter } from './training/report.ts';
+import { extentOf, trainModel } from './training/train.ts';
+
+await runStage(async () => train(readContext()));
+
+async function train({ deps, outs, fingerprint }: StageContext): Promise<void> {
+  const [definitionFile, dataFolder] = deps as [string, string];
+  const [modelFolder, historyFile, checkpointFolder] = outs as [string, string, string];
+  const { architecture, train: settings } = JSON.parse(readFileSync(definitionFile, 'utf8')) as ModelDefinition;
+  const { manifest, read } = openDataset(dataFolder);
+  const trainSet = read('train');
+  const valSet = read('val');
+  if (trainSet.count === 0 || valSet.count === 0)
+    throw new StageFailure(
+      `${manifest.name}: the train or the validation split is empty; mend \`split\` in params.yaml`,
+    );
+
+  const engine = await openEngine(settings.engine);
+  const options = { inputShape: manifest.shape, ...rescalingOf(manifest), seed: settings.seed };
+  const model = buildModel(architecture, options);
+  if (countClasses(model) !== manifest.classes.length)
+    throw new StageFailure(
+      `the model tells ${countClasses(model)} classes apart, but ${manifest.name} has ${manifest.classes.length}: set output_classes: ${manifest.classes.length} in params.yaml`,
+    );
+
+  const history = await trainModel({
+    model,
+    settings,
+    train: trainSet,
+    val: valSet,
+    meanColour: manifest.mean.map((value) => Math.round(255 * value)),
+    checkpoint: { folder: checkpointFolder, fingerprint },
+    engine: engine.info,
+    report: createReporter(extentOf(settings, trainSet.count)),
+  });
+  await saveModel(model, modelFolder);
+  mkdirSync(dirname(historyFile), { recursive: true });
+  writeFileSync(historyFile, `${JSON.stringify(history, undefined, 2)}\n`);
+  clearCheckpoint(checkpointFolder);
+  model.dispose();
+  engine.close();
+}

@@ -1,0 +1,189 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import * as tf from '@tensorflow/tfjs-core';
+import type * as tfl from '@tensorflow/tfjs-layers';
+
+import type { TrainSettings } from '../config/definition.ts';
+import { StageFailure } from '../context/fail.ts';
+import type { Engine } from '../engine/engine.ts';
+import { openEngine } from '../engine/open.ts';
+import { buildModel } from '../model/build.ts';
+import { saveModel } from '../model/files.ts';
+import { rescalingOf } from '../model/rescaling.ts';
+import { toyArchitecture, toySettings, toyShape, toySplit, toyStatistics } from './fixtures/toy.ts';
+import type { TrainingReporter } from './report.ts';
+import type { EpochRecord, TrainingHistory } from './result.ts';
+import { extentOf, trainModel, validate } from './train.ts';
+
+const train = toySplit(110, 1);
+const val = toySplit(40, 2);
+const everything: Partial<TrainSettings> = {
+  optimizer: { kind: 'adamw', beta1: 0.9, beta2: 0.999, epsilon: 1e-7 },
+  schedule: { kind: 'cosine', warmup: 1, final: 0.01 },
+  weightDecay: 0.01,
+  labelSmoothing: 0.1,
+  augment: { flip: false, padCrop: 1, cutout: 2 },
+  gradClip: 1,
+};
+
+describe('training', () => {
+  let engine: Engine;
+  let folder: string;
+  let lines: string[];
+  beforeAll(async () => {
+    engine = await openEngine('wasm');
+  });
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'train-'));
+    lines = [];
+  });
+  afterEach(() => rmSync(folder, { recursive: true }));
+
+  const quiet = (): TrainingReporter => ({
+    step: () => undefined,
+    epoch: ({ epoch }) => lines.push(`epoch ${epoch}`),
+    note: (text) => lines.push(text),
+  });
+  interface Outcome {
+    readonly model: tfl.LayersModel;
+    readonly history: TrainingHistory;
+  }
+  async function run(
+    settings: Partial<TrainSettings>,
+    report = quiet(),
+    at = { folder: join(folder, 'checkpoint'), fingerprint: 'a' },
+  ): Promise<Outcome> {
+    const full = { ...toySettings, ...settings };
+    const options = { inputShape: toyShape, ...rescalingOf(toyStatistics), seed: full.seed };
+    const model = buildModel(toyArchitecture, options);
+    const meanColour = [115, 115, 115];
+    const task = { model, settings: full, train, val, meanColour, checkpoint: at, engine: engine.info, report };
+    return { model, history: await trainModel(task) };
+  }
+  /** The end of a training in a folder of its own. */
+  const runFresh = (settings: Partial<TrainSettings>, name: string): Promise<Outcome> =>
+    run(settings, quiet(), { folder: join(folder, name), fingerprint: 'a' });
+  async function bytesOf({ model }: Outcome): Promise<string> {
+    await saveModel(model, join(folder, 'saved'));
+    return ['model.json', 'weights.bin'].map((name) => readFileSync(join(folder, 'saved', name), 'base64')).join();
+  }
+  /** What of a history does not depend on the clock. */
+  const figures = (epochs: readonly EpochRecord[]): unknown =>
+    epochs.map(({ seconds, imagesPerSecond, ...rest }) => (expect(seconds * imagesPerSecond).toBeCloseTo(110), rest));
+
+  it.each([
+    ['plain', {}],
+    ['with everything', everything],
+    ['with momentum', { optimizer: { kind: 'sgd', momentum: 0.9, nesterov: true }, lr: 0.05 }],
+  ] as const)('learns (%s)', async (_, settings) => {
+    const { history } = await run({ epochs: 12, ...settings });
+    expect(history.epochs.at(-1)!.valAcc).toBeGreaterThan(0.9);
+    expect(history.epochs.at(-1)!.valLoss).toBeLessThan(history.epochs[0]!.valLoss);
+    expect(history).toMatchObject({ version: 1, stoppedEarly: false, engine: engine.info });
+    expect(history.epochs.map(({ epoch }) => epoch)).toEqual(Array.from({ length: 12 }, (__, index) => index + 1));
+  });
+
+  it('gives the same bytes for the same inputs, and others for another seed', async () => {
+    const settings = { ...everything, epochs: 2 };
+    const first = await runFresh(settings, 'first');
+    const second = await runFresh(settings, 'second');
+    expect(await bytesOf(second)).toBe(await bytesOf(first));
+    expect(figures(second.history.epochs)).toEqual(figures(first.history.epochs));
+    const other = await runFresh({ ...settings, seed: 78 }, 'third');
+    expect(figures(other.history.epochs)).not.toEqual(figures(first.history.epochs));
+  });
+
+  it('trains on every image once an epoch, in a smaller last batch too', async () => {
+    const steps: number[] = [];
+    const report: TrainingReporter = { ...quiet(), step: ({ step }) => steps.push(step) };
+    const { history } = await run({ epochs: 1, batch: 20 }, report);
+    expect(steps).toEqual([1, 2, 3, 4, 5, 6]);
+    expect(extentOf({ ...toySettings, batch: 20 }, 110)).toEqual({ epochs: 4, stepsPerEpoch: 6 });
+    expect((history.epochs[0]!.acc * 110) % 1).toBeCloseTo(0, 9);
+  });
+
+  it('keeps the weights of the best epoch, whichever figure decides', async () => {
+    // A learning rate at which the figures go up and down.
+    const settings = { epochs: 6, lr: 0.3 };
+    for (const keep of ['val_acc', 'val_loss', 'last'] as const) {
+      const { model, history } = await runFresh({ ...settings, keep }, keep);
+      const score = await validate(model, val);
+      const record = history.epochs[history.keptEpoch - 1]!;
+      expect(score.loss / score.images).toBe(record.valLoss);
+      expect(score.correct / score.images).toBe(record.valAcc);
+      if (keep === 'last') expect(history.keptEpoch).toBe(6);
+      else expect(history.keptEpoch).toBeLessThan(6);
+    }
+  });
+
+  it('stops early, and says so', async () => {
+    const earlyStopping = { monitor: 'val_acc', patience: 1, minDelta: 0.9 } as const;
+    const { history } = await run({ epochs: 9, earlyStopping });
+    expect(history.stoppedEarly).toBe(true);
+    expect(history.epochs).toHaveLength(2);
+  });
+
+  it.each([
+    ['with everything', { ...everything, lr: 0.1, keep: 'val_loss' }],
+    ['with momentum', { optimizer: { kind: 'sgd', momentum: 0.9, nesterov: false }, lr: 0.2, keep: 'last' }],
+  ] as const)('goes on from any epoch to the same bytes (%s)', async (_, settings) => {
+    const whole = await runFresh({ ...settings, epochs: 5 }, 'whole');
+    const expected = await bytesOf(whole);
+    for (const stop of [1, 2, 4]) {
+      const at = { folder: join(folder, `stopped-${stop}`), fingerprint: 'a' };
+      const interrupted: TrainingReporter = {
+        ...quiet(),
+        step: ({ epoch }) => {
+          if (epoch > stop) throw new Error('interrupted');
+        },
+      };
+      await expect(run({ ...settings, epochs: 5 }, interrupted, at)).rejects.toThrow('interrupted');
+      lines = [];
+      const resumed = await run({ ...settings, epochs: 5 }, quiet(), at);
+      expect(lines[0]).toBe(`going on after epoch ${stop}/5 of an interrupted training`);
+      expect(lines[1]).toBe(`epoch ${stop + 1}`);
+      expect(await bytesOf(resumed)).toBe(expected);
+      expect(figures(resumed.history.epochs)).toEqual(figures(whole.history.epochs));
+      expect(resumed.history.keptEpoch).toBe(whole.history.keptEpoch);
+    }
+  });
+
+  it('starts anew beside the checkpoint of another training, and says so', async () => {
+    const at = join(folder, 'shared');
+    await run({ epochs: 1 }, quiet(), { folder: at, fingerprint: 'other' });
+    lines = [];
+    await run({ epochs: 1 }, quiet(), { folder: at, fingerprint: 'a' });
+    expect(lines[0]).toContain('it belongs to other inputs; training starts anew');
+    expect(lines[1]).toBe('epoch 1');
+  });
+
+  it('ends with a clear failure where the loss is no longer a number', async () => {
+    const settings = { optimizer: { kind: 'sgd', momentum: 0, nesterov: false }, lr: 1e30, epochs: 2 } as const;
+    const failure = run(settings);
+    await expect(failure).rejects.toThrow(StageFailure);
+    await expect(failure).rejects.toThrow(
+      /^training diverged at epoch 1, step \d: the loss is (NaN|Infinity), at learning rate 1e\+30. Try lr: 1e\+29, warm-up epochs in the schedule, or grad_clip: 1$/,
+    );
+  });
+
+  it('leaves no tensors behind, whatever the number of steps', async () => {
+    const tensors: number[] = [];
+    const bytes: number[] = [];
+    const report: TrainingReporter = {
+      ...quiet(),
+      step: () => {
+        tensors.push(engine.memory().tensors);
+        bytes.push(engine.memory().bytes);
+      },
+    };
+    const before = tf.memory().numTensors;
+    const { model } = await run({ ...everything, epochs: 3 }, report);
+    expect(new Set(tensors).size).toBe(1);
+    expect(new Set(bytes).size).toBe(1);
+    model.dispose();
+    expect(tf.memory().numTensors).toBe(before);
+  });
+});
