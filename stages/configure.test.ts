@@ -17,10 +17,13 @@ afterEach(() => rmSync(root, { recursive: true }));
 
 /** Runs the stage as the runner does. */
 async function configure(params: unknown) {
-  const outs = [{ path: 'artifacts/definitions' }, { path: 'artifacts/datasets.json' }];
+  const outs = ['definitions', 'datasets.json', 'source.json', 'timing.json'].map((name) => ({
+    path: `artifacts/${name}`,
+  }));
   const context = {
     stage: 'configure',
     fingerprint: 'f',
+    resume: 'resume',
     root,
     params: { 'params.yaml': { '': params } },
     deps: [],
@@ -55,6 +58,8 @@ describe('the configure stage', () => {
       variants: { [id]: { seed: 77, split: 0.2, imageSize: [32, 32], grayscale: false } },
       models: { model1: id, model2: id, model3: id },
     });
+    expect(JSON.parse(read('source.json'))).toMatchObject({ kind: 'synthetic' });
+    expect(JSON.parse(read('timing.json'))).toEqual({ seconds: 1 });
   });
 
   it('gives models of one definition equal bytes, and says so', async () => {

@@ -1,5 +1,5 @@
-// Stage `train`: trains one model by its definition. Deps: the definition, the prepared data set, the kernels of the engine. Outs: the model, its
-// history, and the folder of the checkpoint, which is empty in the end.
+// Stage `train`: trains one model by its definition. Deps: the definition, the prepared data set, the kernels of the engine. Outs: the model and
+// its history. What an interrupted training goes on from lies in the folder that the runner keeps for that.
 
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -12,15 +12,14 @@ import { openEngine } from './engine/open.ts';
 import { buildModel, countClasses } from './model/build.ts';
 import { saveModel } from './model/files.ts';
 import { rescalingOf } from './model/rescaling.ts';
-import { clearCheckpoint } from './training/checkpoint.ts';
 import { createReporter } from './training/report.ts';
 import { extentOf, trainModel } from './training/train.ts';
 
 await runStage(async () => train(readContext()));
 
-async function train({ deps, outs, fingerprint }: StageContext): Promise<void> {
+async function train({ deps, outs, resume, fingerprint }: StageContext): Promise<void> {
   const [definitionFile, dataFolder] = deps as [string, string];
-  const [modelFolder, historyFile, checkpointFolder] = outs as [string, string, string];
+  const [modelFolder, historyFile] = outs as [string, string];
   const { architecture, train: settings } = JSON.parse(readFileSync(definitionFile, 'utf8')) as ModelDefinition;
   const { manifest, read } = openDataset(dataFolder);
   const trainSet = read('train');
@@ -44,14 +43,13 @@ async function train({ deps, outs, fingerprint }: StageContext): Promise<void> {
     train: trainSet,
     val: valSet,
     meanColour: manifest.mean.map((value) => Math.round(255 * value)),
-    checkpoint: { folder: checkpointFolder, fingerprint },
+    checkpoint: { folder: resume, fingerprint },
     engine: engine.info,
     report: createReporter(extentOf(settings, trainSet.count)),
   });
   await saveModel(model, modelFolder);
   mkdirSync(dirname(historyFile), { recursive: true });
   writeFileSync(historyFile, `${JSON.stringify(history, undefined, 2)}\n`);
-  clearCheckpoint(checkpointFolder);
   model.dispose();
   engine.close();
 }

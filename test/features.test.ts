@@ -87,6 +87,26 @@ describe('context', () => {
     expect(locked()['only']).not.toBe(first);
   });
 
+  it('what a command keeps in its resume folder outlives failures of the very same execution, and goes with success', async () => {
+    const cmd = [
+      `folder="$DAGRUN_ROOT/$(sed -n 's/.*"resume": "\\(.*\\)".*/\\1/p' "$DAGRUN_CONTEXT")"`,
+      'mkdir -p "$folder" && echo step >> "$folder/steps" && cp "$folder/steps" steps',
+      'test "$(wc -l < steps)" -ge 3',
+    ].join('; ');
+    rig.write({ in: '1' });
+    rig.pipeline({ stages: { only: { cmd, deps: ['in'], outs: ['steps'] } } });
+    expect((await rig.repro()).code).toBe(1);
+    expect((await rig.repro()).code).toBe(1);
+    // Other inputs find nothing of that.
+    rig.write({ in: '2' });
+    expect((await rig.repro()).code).toBe(1);
+    expect(rig.read('steps')).toBe('step\n');
+    rig.write({ in: '1' });
+    await rig.good();
+    expect(rig.read('steps')).toBe('step\n'.repeat(3));
+    expect(rig.files('.dagrun/resume')).toHaveLength(1);
+  });
+
   it('an interrupted stage that is run again has the same fingerprint, and one whose inputs changed has not', async () => {
     const cmd = `cp "$DAGRUN_CONTEXT" "context-$(ls context-* 2>/dev/null | wc -l | tr -d ' ')"; ${controlled('only')}`;
     rig.write({ in: '1' });

@@ -17,7 +17,8 @@ function readRecord() {
 /** @param {Record_} record */
 function writeRecord(record) {
   writeFileSync(FILE, `${JSON.stringify(record, null, 1)}\n`);
-  writeFileSync(join(BENCH, 'RESULTS.md'), resultsPage(record.cases, record.matrix));
+  const training = readFileSync(join(BENCH, 'training', 'RESULTS.md'), 'utf8').replace(/^# .*/, '## Training');
+  writeFileSync(join(BENCH, 'RESULTS.md'), `${resultsPage(record.cases, record.matrix)}\n${training}`);
 }
 
 /** @param {string} name @param {import('./report.mjs').Recorded} recorded */

@@ -11,6 +11,7 @@ import type { Fingerprint } from '../plan/parts.ts';
 import type { RunEntry } from '../plan/record.ts';
 import { selectParam } from './inputs.ts';
 import type { Project } from './project.ts';
+import { resumePath } from './resume.ts';
 import { absolute } from './project.ts';
 
 /** Plain JSON parameters by file, then key (the whole file under the empty key). */
@@ -49,6 +50,7 @@ export async function writeContext(project: Project, stage: Stage, inputs: Conte
     root: project.root,
     wdir: stage.wdir,
     fingerprint: inputs.fingerprint,
+    resume: resumePath(inputs.fingerprint),
     params: inputs.params,
     deps,
     outs: stage.outs.map((out) => ({ path: out.path, label: out.label })),

@@ -38,6 +38,8 @@ export interface StageContext {
   readonly stage: string;
   /** Identity of this execution: equal exactly when the inputs are. What a checkpoint has to match. */
   readonly fingerprint: string;
+  /** Absolute path of a folder (to be made) that outlives an interruption of this execution, and goes when it has succeeded. */
+  readonly resume: string;
   readonly root: string;
   /** Absolute paths, in the order of `deps` in pipeline.yaml. */
   readonly deps: readonly string[];
@@ -57,6 +59,7 @@ interface RawOut extends Omit<RecordedOut, 'files'> {
 interface RawContext {
   readonly stage: string;
   readonly fingerprint: string;
+  readonly resume: string;
   readonly root: string;
   readonly params: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
   readonly deps: readonly { readonly path: string }[];
@@ -75,6 +78,7 @@ export function readContext(environment: Readonly<Record<string, string | undefi
   return {
     stage: raw.stage,
     fingerprint: raw.fingerprint,
+    resume: join(raw.root, raw.resume),
     root: raw.root,
     deps: raw.deps.map(absolute),
     outs: raw.outs.map(absolute),

@@ -26,7 +26,7 @@ function runProgram(root: string, stage: 'download' | 'prepare', data?: unknown)
     stage === 'download'
       ? { deps: paths('artifacts/source.json', 'data/raw'), outs: paths('data/source') }
       : { deps: paths('artifacts/datasets.json', 'data/source', 'data/raw'), outs: paths('data/prepared', 'data/prepared.json') };
-  const context = { stage, fingerprint: 'f', root, params: {}, runs: {}, ...io };
+  const context = { stage, fingerprint: 'f', resume: 'resume', root, params: {}, runs: {}, ...io };
   const file = put(join(root, 'context.json'), JSON.stringify(context));
   const program = new URL(`../${stage}.ts`, import.meta.url).pathname;
   return new Promise((resolve) => {

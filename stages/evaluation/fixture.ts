@@ -151,6 +151,7 @@ export function runProgram(name: string, context: ProgramContext): SpawnSyncRetu
   const content = {
     stage: name,
     fingerprint: 'f',
+    resume: 'resume',
     root,
     params: { 'params.yaml': params },
     deps: deps.map(asPath),

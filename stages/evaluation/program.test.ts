@@ -15,7 +15,7 @@ const engine = await openEngine('wasm');
 afterAll(() => engine.close());
 
 const classes = 7;
-const deps = ['definition.json', 'data', 'model', 'history.json', 'kernels.wasm'];
+const deps = ['definition.json', 'data', 'model', 'history.json'];
 const outs = ['evaluation', 'evaluation.json'];
 
 /** A workspace with a model for images of noise. */

@@ -122,7 +122,7 @@ describe('benchmark', () => {
   });
   const context = (): Parameters<typeof runProgram>[1] => ({
     root,
-    deps: ['timing.json', 'kernels.wasm'],
+    deps: ['timing.json'],
     outs: ['benchmark.json'],
     params: {},
     runs: {

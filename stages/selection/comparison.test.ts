@@ -113,6 +113,7 @@ async function build({ folder, metrics = fastMatters, values = 6 }: World): Prom
   const context = {
     stage: 'compare',
     fingerprint: 'f',
+    resume: 'resume',
     root: folder,
     params: { 'evaluation_metrics.yaml': { '': metrics } },
     deps,

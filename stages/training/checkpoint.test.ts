@@ -4,7 +4,7 @@ import { join } from 'node:path';
 
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 
-import { clearCheckpoint, readCheckpoint, writeCheckpoint, type Checkpoint } from './checkpoint.ts';
+import { readCheckpoint, writeCheckpoint, type Checkpoint } from './checkpoint.ts';
 
 const checkpoint: Checkpoint = {
   records: [{ epoch: 1, loss: 1.25, acc: 0.1, valLoss: 2, valAcc: 0.3, lr: 0.1, seconds: 3, imagesPerSecond: 4 }],
@@ -65,14 +65,5 @@ describe('checkpoints', () => {
       kind: 'ignored',
       reason: expect.stringContaining('it is damaged'),
     });
-  });
-
-  it('leave an empty folder when they are cleared', () => {
-    writeCheckpoint(folder, 'abc', checkpoint);
-    writeFileSync(join(folder, 'training.checkpoint.tmp'), 'half');
-    clearCheckpoint(folder);
-    expect(readdirSync(folder)).toEqual([]);
-    clearCheckpoint(join(folder, 'new'));
-    expect(readdirSync(folder)).toEqual(['new']);
   });
 });

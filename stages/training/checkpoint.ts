@@ -7,10 +7,8 @@ import {
   fsyncSync,
   mkdirSync,
   openSync,
-  readdirSync,
   readFileSync,
   renameSync,
-  rmSync,
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -99,12 +97,6 @@ export function readCheckpoint(folder: string, fit: CheckpointFit): CheckpointRe
 
 function ignored(why: string): CheckpointReading {
   return { kind: 'ignored', reason: `the checkpoint of an earlier training is not used: ${why}; training starts anew` };
-}
-
-/** Leaves the folder empty. */
-export function clearCheckpoint(folder: string): void {
-  mkdirSync(folder, { recursive: true });
-  for (const name of readdirSync(folder)) rmSync(join(folder, name), { recursive: true, force: true });
 }
 
 function splitArrays(bytes: Buffer, sizes: readonly number[]): readonly Float32Array[] | undefined {

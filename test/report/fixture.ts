@@ -69,6 +69,7 @@ export async function writeWorkspace(root: string, recipe: WorkspaceRecipe): Pro
   const context = {
     stage: 'report',
     fingerprint: 'f'.repeat(32),
+    resume: 'resume',
     root,
     params: {},
     deps: [
