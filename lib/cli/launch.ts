@@ -1,43 +1,8 @@
-// The file that is started: answers at once where nothing can have changed (at-once.ts), and otherwise runs the real program (main.cjs beside it) from V8's code cache where there is one, which saves a no-op
-// run about a quarter of its time. The cache is kept beside the program, named after the version of Node.js, and belongs to exactly
-// this build; V8 itself refuses one of another version or of other flags. Newer versions of Node.js could do this on their own
-// (module.enableCompileCache), but version 20 cannot.
+// The file that is started: answers at once where nothing can have changed, and runs the program otherwise. What only the program needs is
+// loaded with it.
 
-import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { Script } from 'node:vm';
 import { answerAtOnce } from './at-once.ts';
-
-const program = `${__dirname}/main.cjs`;
-const cache = `${__dirname}/main-${process.version}-${process.arch}.cache`;
-
-type Program = (exports: object, require: NodeJS.Require, module: object, file: string, folder: string) => void;
-
-/** The program as a function, the way Node.js itself wraps a CommonJS module. */
-function compile(): Script {
-  const source = `(function (exports, require, module, __filename, __dirname) { ${readFileSync(program, 'utf8')}\n})`;
-  const cachedData = existsSync(cache) ? readFileSync(cache) : undefined;
-  return new Script(source, { filename: program, ...(cachedData === undefined ? {} : { cachedData }) });
-}
-
-/** What this run has compiled is what the next one needs. A folder that cannot be written to only costs the time. */
-function keep(script: Script): void {
-  const tmp = `${cache}-${process.pid}`;
-  try {
-    writeFileSync(tmp, script.createCachedData());
-    renameSync(tmp, cache);
-  } catch {
-    rmSync(tmp, { force: true });
-  }
-}
-
-function run(): void {
-  const script = compile();
-  if (!existsSync(cache)) process.once('exit', () => keep(script));
-  const module_ = { exports: {} };
-  (script.runInThisContext() as Program)(module_.exports, createRequire(program), module_, program, __dirname);
-}
 
 // Leaving at once also saves taking the heap apart.
 if (answerAtOnce(process.argv.slice(2), process.env)) process.exit(0);
-run();
+void import('./start.ts').then(({ start }) => start());
