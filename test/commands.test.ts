@@ -919,4 +919,30 @@ describe('exit codes', () => {
     });
     expect(said.trim()).not.toBe('');
   });
+
+  it('a reader that goes away early does not end a run, nor change its exit code', () => {
+    rig.pipeline({
+      stages: {
+        first: { cmd: step('first', 'sleep 0.3; echo 1 > a'), outs: ['a'] },
+        second: { cmd: step('second', 'cat a > b'), deps: ['a'], outs: ['b'] },
+        third: { cmd: step('third', 'exit 3'), deps: ['b'] },
+      },
+    });
+    expect(codeWithReader('head -n 1', 'repro')).toBe('1\n');
+    expect(rig.executed()).toEqual(['first', 'second', 'third']);
+    expect(Object.keys((rig.readJson('pipeline.lock') as { stages: object }).stages)).toEqual(['first', 'second']);
+    expect(rig.has('.dagrun/lock')).toBe(false);
+  });
+
+  it('a reader of messages that goes away early is no crash either', () => {
+    rig.pipeline('stages: 1');
+    expect(codeWithReader('true', 'status')).toBe('2\n');
+  });
 });
+
+/** The exit code of a command whose output of both kinds goes to the reader. */
+function codeWithReader(reader: string, command: string): string {
+  const script = `("${process.execPath}" "${cliPath}" ${command} 2>&1; echo $? > code) | ${reader}`;
+  execFileSync('sh', ['-c', script], { cwd: rig.root, env: rig.env(), stdio: ['ignore', 'pipe', 'pipe'] });
+  return rig.read('code');
+}

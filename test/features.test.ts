@@ -1,12 +1,15 @@
 // What no peer has, or has differently: env, host, runs, relocatable, code, resources and pools, timeout, retries, progress, parallel stages.
 
 import { describe, expect, it } from '@jest/globals';
-import { readFileSync, renameSync } from 'node:fs';
+import { readFileSync, readdirSync, renameSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { controlled, elsewhere, isAlive, later, step, useRig } from './rig.ts';
 import type { FakeCommand } from './rig.ts';
 
 const rig = useRig();
+
+/** For a shell: the resume folder of the stage. */
+const resumeFolder = `$DAGRUN_ROOT/$(sed -n 's/.*"resume": "\\(.*\\)".*/\\1/p' "$DAGRUN_CONTEXT")`;
 
 interface Context {
   readonly stage: string;
@@ -89,7 +92,7 @@ describe('context', () => {
 
   it('what a command keeps in its resume folder outlives failures of the very same execution, and goes with success', async () => {
     const cmd = [
-      `folder="$DAGRUN_ROOT/$(sed -n 's/.*"resume": "\\(.*\\)".*/\\1/p' "$DAGRUN_CONTEXT")"`,
+      `folder="${resumeFolder}"`,
       'mkdir -p "$folder" && echo step >> "$folder/steps" && cp "$folder/steps" steps',
       'test "$(wc -l < steps)" -ge 3',
     ].join('; ');
@@ -105,6 +108,63 @@ describe('context', () => {
     await rig.good();
     expect(rig.read('steps')).toBe('step\n'.repeat(3));
     expect(rig.files('.dagrun/resume')).toHaveLength(1);
+  });
+
+  it('a resume folder goes only when the lock has the result', async () => {
+    rig.write({ in: '1' });
+    const cmd = `mkdir -p "${resumeFolder}" && echo 1 > o && exec "$RIG_NODE" "$RIG_FAKE" only`;
+    rig.pipeline({ stages: { only: { cmd: [cmd], deps: ['in'], outs: ['o'] } } });
+    const run = rig.start(['repro', '--no-commit']);
+    const command = await rig.started('only');
+    // The lock cannot be written.
+    rig.write({ 'pipeline.lock/x': '' });
+    await command.exit();
+    expect((await run.end()).code).not.toBe(0);
+    expect(readdirSync(rig.path('.dagrun/resume'))).toHaveLength(1);
+    rig.remove('pipeline.lock');
+    const again = rig.start(['repro', '--no-commit']);
+    await (await rig.started('only')).exit();
+    expect((await again.end()).code).toBe(0);
+    expect(readdirSync(rig.path('.dagrun/resume'))).toEqual([]);
+  });
+
+  it('twins that run at once have resume folders of their own', async () => {
+    const twin = (name: string): object => ({
+      cmd: [`echo "${resumeFolder}" > $DAGRUN_STAGE.txt; exec "$RIG_NODE" "$RIG_FAKE" $DAGRUN_STAGE`],
+      relocatable: true,
+      outs: [`${name}.txt`],
+    });
+    rig.pipeline({ stages: { a: twin('a'), b: twin('b') } });
+    const run = rig.start(['repro', '--no-run-cache', '-j', '2']);
+    const commands = await Promise.all([rig.started('a'), rig.started('b')]);
+    expect(rig.read('a.txt')).not.toBe(rig.read('b.txt'));
+    for (const command of commands) await command.exit();
+    expect((await run.end()).code).toBe(0);
+  });
+
+  it('no failure takes away the resume folder of a stage that is running or waits for its next run', async () => {
+    const names = Array.from({ length: 40 }, (_, index) => `f${index}`);
+    const fail = (name: string): object => ({
+      cmd: [`mkdir -p "${resumeFolder}"; echo ${name}; exit 1`],
+      deps: ['gate'],
+    });
+    rig.pipeline({
+      stages: {
+        long: { cmd: [`mkdir -p "${resumeFolder}" && exec "$RIG_NODE" "$RIG_FAKE" long`] },
+        gate: { cmd: [controlled('gate')], outs: ['gate'] },
+        ...Object.fromEntries(names.map((name) => [name, fail(name)])),
+      },
+    });
+    const run = rig.start(['repro', '-k', '-j', '4']);
+    const long = await rig.started('long');
+    const gate = await rig.started('gate');
+    await gate.write(rig.path('gate'), '');
+    await gate.exit();
+    await run.waitFor(() => run.stdout.split(': failed').length > names.length);
+    expect(readdirSync(rig.path('.dagrun/resume'))).toHaveLength(41);
+    await long.exit();
+    expect((await run.end()).code).toBe(1);
+    expect(readdirSync(rig.path('.dagrun/resume'))).toHaveLength(40);
   });
 
   it('an interrupted stage that is run again has the same fingerprint, and one whose inputs changed has not', async () => {

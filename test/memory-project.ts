@@ -174,7 +174,7 @@ export class MemoryProject {
     };
     return {
       filesRead: 0,
-      textsRead: new Map(),
+      textsRead: [],
       rowsOf: () => undefined,
       observe,
       recheck: observe,

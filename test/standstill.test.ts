@@ -90,6 +90,55 @@ describe('standstill', () => {
     expect(quick).not.toContain('up to date');
   });
 
+  it.each([
+    ['appears', null],
+    ['gains a variable', 'other: 1\n'],
+  ])('notices that a parameter file %s, which adds a stage to those of a template', async (_, before) => {
+    const each = { foreach: '${models}', do: { cmd: 'echo ${item} > o-${key}', outs: ['o-${key}'] } };
+    rig.write({ 'params.yaml': before });
+    rig.pipeline({ vars: [{ models: { a: 1 } }], stages: { each } });
+    for (let round = 0; round < 40 && (await loadsProgram()); round++);
+    expect(await loadsProgram()).toBe(false);
+    rig.write({ 'params.yaml': 'models: {b: 2}\n' });
+    const { quick, full } = await bothAnswers();
+    expect(quick).toBe(full);
+    expect(quick).toContain('each@b');
+  });
+
+  it('notices that the workspace was moved away from its cache, which counts as content then', async () => {
+    const env = { ...watched, DAGRUN_CACHE_DIR: rig.path('ws/folder/cache') };
+    rig.write({ 'ws/folder/a': 'a' });
+    rig.pipeline({ stages: { only: { cmd: 'cat folder/a > o', deps: ['folder'], outs: ['o'] } } }, 'ws/pipeline.yaml');
+    const stands = async (): Promise<boolean> =>
+      !(await rig.run(['repro', '-C', 'ws'], { env })).stderr.includes('[program]');
+    for (let round = 0; round < 40 && !(await stands()); round++);
+    expect(await stands()).toBe(true);
+    renameSync(rig.path('ws'), rig.path('moved'));
+    expect((await rig.run(['status', '-C', 'moved'], { env })).stdout).toContain('changed dep: folder');
+  });
+
+  it('leaves a lock with entries of stages that are no more to the run, which drops them', async () => {
+    await standStill({ stages: { ...stages, more: { cmd: 'true' } } });
+    rig.pipeline({ stages });
+    for (let round = 0; round < 4; round++) await rig.run(['status']);
+    await rig.run(['repro']);
+    expect(Object.keys((rig.readJson('pipeline.lock') as { stages: object }).stages)).toEqual(['copy', 'gather']);
+  });
+
+  it('is not for a pipeline without stages, of which the program says so', async () => {
+    rig.pipeline({ stages: {} });
+    for (let round = 0; round < 3; round++) {
+      expect((await rig.run(['status'])).stdout).toBe('no stages\n');
+      expect((await rig.run(['repro'])).stdout).toContain('nothing to do: no stages');
+    }
+  });
+
+  it('leaves a command line that the program refuses to the program', async () => {
+    await standStill();
+    rig.write({ '-x/.keep': '' });
+    expect((await rig.run(['status', '-C', '-x'])).code).toBe(2);
+  });
+
   it('notices a missing working folder, which is a fault', async () => {
     await standStill();
     rig.remove('place');

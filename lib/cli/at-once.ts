@@ -17,8 +17,17 @@ interface Asked {
   readonly cwd: string;
 }
 
-/** True where the command was answered: nothing is to be done, and that was said. */
+/** True where the command was answered: nothing is to be done, and that was said. Never throws. */
 export function answerAtOnce(argv: readonly string[], environment: NodeJS.ProcessEnv): boolean {
+  try {
+    return answer(argv, environment);
+  } catch {
+    // A folder that cannot be looked at, or output that nobody takes: the program knows what to do about it.
+    return false;
+  }
+}
+
+function answer(argv: readonly string[], environment: NodeJS.ProcessEnv): boolean {
   const startedAt = monotonic();
   const asked = readAsked(argv);
   const located = asked === undefined ? undefined : locatePipeline(asked.cwd, undefined);
@@ -28,9 +37,10 @@ export function answerAtOnce(argv: readonly string[], environment: NodeJS.Proces
   if (existsSync(`${stateDir}/lock`)) return false;
   const standstill = readStandstill(standstillPath(stateDir, file));
   if (standstill === undefined) return false;
-  const { build, pipeline, cacheDir, stages } = standstill.claims;
-  if (build !== buildId || pipeline !== file || cacheDir !== (environment['DAGRUN_CACHE_DIR'] ?? null)) return false;
-  return stillStands(standstill, root) && say(asked.command, stages, { environment, startedAt });
+  const { claims } = standstill;
+  if (claims.build !== buildId || claims.root !== root || claims.pipeline !== file) return false;
+  if (claims.cacheDir !== (environment['DAGRUN_CACHE_DIR'] ?? null)) return false;
+  return stillStands(standstill) && say(asked.command, claims.stages, { environment, startedAt });
 }
 
 /** `repro` or `status`, with `-C DIR` at most; `--check` changes nothing where all is well. */
@@ -39,12 +49,14 @@ function readAsked(argv: readonly string[]): Asked | undefined {
   const at = words.indexOf('-C');
   const folder = at < 0 ? '.' : words[at + 1];
   const [command, ...rest] = at < 0 ? words : [...words.slice(0, at), ...words.slice(at + 2)];
-  if (folder === undefined || rest.length > 0 || (command !== 'repro' && command !== 'status')) return undefined;
+  // What begins with a dash is no folder but an option to the program, which objects to it.
+  if (folder === undefined || folder.startsWith('-') || rest.length > 0) return undefined;
+  if (command !== 'repro' && command !== 'status') return undefined;
   const cwd = resolve(folder);
   return statSync(cwd, { throwIfNoEntry: false })?.isDirectory() === true ? { command, cwd } : undefined;
 }
 
-/** False where nothing could be written. */
+/** False where nothing was written; throws where it cannot be. */
 function say(
   command: Asked['command'],
   stages: number,
@@ -58,9 +70,5 @@ function say(
   const idle = summaryLine({ kind: 'summary', ...counts, seconds, dry: false });
   const repro = isWatched(environment, out) ? colours.bold(idle) : idle;
   const text = command === 'status' ? colours.green(renderUpToDate({ fresh: stages, frozen: 0 })) : repro;
-  try {
-    return writeSync(1, `${text}\n`) > 0;
-  } catch {
-    return false;
-  }
+  return writeSync(1, `${text}\n`) > 0;
 }

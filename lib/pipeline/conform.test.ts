@@ -55,6 +55,35 @@ describe('one value', () => {
     expect(faults(`v: ${value}`, object({ v: schema }))).toEqual([`1:4 v: ${expected}`]);
   });
 
+  it.each([
+    [{ multipleOf: 0.01 }, '0.07', 0],
+    [{ multipleOf: 0.1 }, '0.3', 0],
+    [{ multipleOf: 0.1 }, '0.35', 1],
+  ])('a multiple is one in decimals too: %j and %s', (schema, value, found) => {
+    expect(faults(`v: ${value}`, object({ v: schema }))).toHaveLength(found);
+  });
+
+  it('does not hide what is wrong beside it', () => {
+    const schema = object({ a: { type: 'integer' }, v: { contains: { type: 'integer' }, maxContains: 1 } });
+    expect(faults('a: x\nv: [1, 2, x, y]', schema)).toEqual([
+      '1:4 a: expected a whole number, got text "x"',
+      '2:4 v: expected a list with exactly 1 item that is a whole number, got a list of 4 items',
+    ]);
+  });
+
+  it('may be referred to by an anchor, and need another as older schemas put it', () => {
+    const schema = { properties: { v: { $ref: '#n' } }, $defs: { n: { $anchor: 'n', type: 'integer' } } };
+    expect(faults('v: x', schema)).toEqual(['1:4 v: expected a whole number, got text "x"']);
+    expect(faults('v: 1', { dependencies: { v: ['w'] } })).toEqual(['1:1 "w" is missing, which "v" needs']);
+  });
+
+  it.each(['schema', 'meta/core'])('is never let through by a schema that claims to be %s of JSON Schema', (name) => {
+    const schema = { $id: `https://json-schema.org/draft/2020-12/${name}`, required: ['w'] };
+    expect(faults('v: 1', schema)).toEqual([
+      's.json:1:1 the schema cannot be used: "$id" is that of JSON Schema itself',
+    ]);
+  });
+
   it('that is the same as another is reported where it stands', () => {
     expect(faults('v: [a, b, a]', object({ v: { uniqueItems: true } }))).toEqual([
       '1:11 v[2]: it is the same as [0], and no item may stand there twice',

@@ -43,11 +43,29 @@ function readInner(error: ErrorObject, validator: Validator): readonly (readonly
   const check = (path: readonly (string | number)[], value: unknown): readonly ErrorObject[] =>
     validator.checkPart(error.parentSchema, path, value) ?? [];
   const { keyword, data } = error;
-  if (keyword === 'contains') return isList(data) ? data.map((item) => check(['contains'], item)) : [];
+  if (keyword === 'contains')
+    return isList(data) ? readContained(error, data, (item) => check(['contains'], item)) : [];
   if ((keyword !== 'anyOf' && keyword !== 'oneOf') || !isList(error.schema)) return [];
   const [, second] = passingOf(error) ?? [];
   const tried = second === undefined ? error.schema : error.schema.slice(0, second + 1);
   return tried.map((_, index) => check([keyword, index], data));
+}
+
+/** The errors of each item up to the one that is too many: no more were looked at. */
+function readContained<T>(
+  { params }: ErrorObject,
+  items: readonly unknown[],
+  check: (item: unknown) => readonly T[],
+): readonly (readonly T[])[] {
+  const { maxContains = Infinity } = params as { maxContains?: number };
+  const found: (readonly T[])[] = [];
+  let fitting = 0;
+  for (const item of items) {
+    const errors = check(item);
+    found.push(errors);
+    if (errors.length === 0 && ++fitting > maxContains) break;
+  }
+  return found;
 }
 
 /** The two forms of `oneOf` that both fit. */
@@ -84,6 +102,7 @@ function interpret(error: ErrorObject, path: readonly string[], within: Within):
     }
     case 'required':
       return [{ kind: 'missing', path, keys: [String(params['missingProperty'])] }];
+    case 'dependencies':
     case 'dependentRequired': {
       const { property, missingProperty } = params;
       return [{ kind: 'missing', path, keys: [String(missingProperty)], because: String(property) }];

@@ -357,29 +357,35 @@ describe('vars', () => {
     const text =
       'vars: [{inline: 3, model: {c: {d: 3}}}, more.json, "some.toml:q"]\nstages: {s: {cmd: "${lr} ${x} ${q} ${inline} ${model}"}}';
     expect(stageOf(text, files).cmd).toEqual(['1 2.0 2 3 --a 1 --c.d 3 --b 2']);
-    expect(pipelineOf(text, files).sources).toEqual(['pipeline.yaml', 'more.json', 'some.toml', 'params.yaml']);
+    expect(pipelineOf(text, files).sources).toEqual(['pipeline.yaml', 'params.yaml', 'more.json', 'some.toml']);
   });
 
   it('of a stage are its own, with files relative to its wdir', () => {
     const text =
       'stages:\n  s:\n    vars: [{y: 1}, own.yaml]\n    wdir: w\n    cmd: ${y} ${own} ${lr}\n  t: {cmd: "${lr}"}\n';
     expect(commands(text, files)).toEqual(['1 w 1', '1']);
-    expect(pipelineOf(text, files).sources).toEqual(['pipeline.yaml', 'w/own.yaml', 'params.yaml']);
+    expect(pipelineOf(text, files).sources).toEqual(['pipeline.yaml', 'params.yaml', 'w/own.yaml']);
     expect(() => pipelineOf(`${text}  u: {cmd: "\${y}"}\n`, files)).toThrow(/no variable "y"/);
   });
 
   it.each([
     ['stages: {s: {cmd: x}}', ['pipeline.yaml']],
     ['stages: {s: {cmd: "\\\\${lr}", params: [lr]}}', ['pipeline.yaml']],
-    ['vars: [{v: 1}]\nstages: {s: {cmd: "${v}"}}', ['pipeline.yaml']],
+    ['vars: [{v: 1}]\nstages: {s: {cmd: "${v}"}}', ['pipeline.yaml', 'params.yaml']],
     ['stages: {s: {foreach: [a], do: {cmd: "${item}"}}}', ['pipeline.yaml']],
     ['stages: {s: {cmd: "${lr}"}}', ['pipeline.yaml', 'params.yaml']],
     ['stages: {s: {foreach: "${model}", do: {cmd: "${item}"}}}', ['pipeline.yaml', 'params.yaml']],
     ['stages: {s: {matrix: {a: ["${lr}"]}, cmd: x}}', ['pipeline.yaml', 'params.yaml']],
     ['vars: [params.yaml]\nstages: {s: {cmd: x}}', ['pipeline.yaml', 'params.yaml']],
-    ['vars: [more.json]\nstages: {s: {cmd: x}}', ['pipeline.yaml', 'more.json']],
+    ['vars: [more.json]\nstages: {s: {cmd: x}}', ['pipeline.yaml', 'params.yaml', 'more.json']],
   ])('sources of %j are %j', (text, sources) => {
     expect(pipelineOf(text, files).sources).toEqual(sources);
+  });
+
+  it('depend on params.yaml also where it is not there: it may add to a map, or set what is set already', () => {
+    const text = 'vars: [{v: {a: 1}}]\nstages: {s: {foreach: "${v}", do: {cmd: x}}}';
+    expect(pipelineOf(text).sources).toEqual(['pipeline.yaml', 'params.yaml']);
+    expect(names(text, { 'params.yaml': 'v: {b: 2}' })).toHaveLength(2);
   });
 
   it('a broken params.yaml does not matter where no variable is used', () => {
@@ -545,7 +551,7 @@ artifacts:
       'train@model1-f2',
       'report',
     ]);
-    expect(pipeline.sources).toEqual(['dvc.yaml', 'config/paths.yaml', 'models.json', 'params.yaml']);
+    expect(pipeline.sources).toEqual(['dvc.yaml', 'params.yaml', 'config/paths.yaml', 'models.json']);
     expect(pipeline.stages[0]).toMatchObject({
       frozen: true,
       cmd: ['mkdir -p data/raw', 'curl -fsSL https://example.org/a.zip -o data/raw/archive.zip'],

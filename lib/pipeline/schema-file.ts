@@ -85,6 +85,8 @@ function compile(schema: Schema): { validator: Validator; ajv: Ajv2020; remarks:
   const remarks = new Set<string>();
   const note = (remark: unknown): void => void remarks.add(String(remark));
   const ajv = newAjv({ strictSchema: 'log', logger: { log: note, warn: note, error: note } });
+  const id = schema['$id'];
+  if (typeof id === 'string' && ajv.getSchema(id) !== undefined) throw new Error(`"$id" is that of JSON Schema itself`);
   return { validator: new Validator(schema, ajv), ajv, remarks };
 }
 

@@ -1,8 +1,7 @@
 // The variables that templates can use, and where they come from.
 //
 // A scope is a pile of layers whose maps are merged key by key. Layers never disagree: setting the same variable twice is a
-// fault when they are loaded. The values of a foreach or matrix item lie over all layers. Every layer that comes from a file is
-// noted as used when a variable of it is: only then does the pipeline depend on that file.
+// fault when they are loaded. The values of a foreach or matrix item lie over all layers.
 
 import { isList, isObject } from '../core/value.ts';
 import type { Value, ValueObject } from '../core/value.ts';
@@ -12,41 +11,34 @@ export interface Layer {
   /** What a message calls it: `params.yaml`, `vars[1]`. */
   readonly origin: string;
   readonly values: ValueObject;
-  readonly file?: string | undefined;
-}
-
-export interface ScopeOptions {
-  /** Called at the first look-up: what it gives need not be read where no variable is used. */
-  readonly layers: () => readonly Layer[];
-  /** Files of layers that a look-up has touched; shared by all scopes of a pipeline. */
-  readonly used: Set<string>;
 }
 
 export class Scope {
-  readonly #options: ScopeOptions;
+  readonly #load: () => readonly Layer[];
   readonly #item: ValueObject | undefined;
   #layers: readonly Layer[] | undefined;
   /** Merged maps by path: merging is the one look-up that is not cheap. */
   readonly #merged: Map<string, Value>;
 
-  constructor(options: ScopeOptions, item?: ValueObject, merged?: Map<string, Value>) {
-    this.#options = options;
+  /** `load` is called at the first look-up: what it gives need not be read where no variable is used. */
+  constructor(load: () => readonly Layer[], item?: ValueObject, merged?: Map<string, Value>) {
+    this.#load = load;
     this.#item = item;
     this.#merged = merged ?? new Map<string, Value>();
   }
 
   get layers(): readonly Layer[] {
-    return (this.#layers ??= this.#options.layers());
+    return (this.#layers ??= this.#load());
   }
 
   /** The same variables, with `item` and perhaps `key` over them. */
   withItem(item: ValueObject): Scope {
-    return new Scope({ ...this.#options, layers: () => this.layers }, item, this.#merged);
+    return new Scope(() => this.layers, item, this.#merged);
   }
 
   /** The same variables and more layers. */
   withLayers(added: readonly Layer[]): Scope {
-    return new Scope({ ...this.#options, layers: () => [...this.layers, ...added] }, this.#item);
+    return new Scope(() => [...this.layers, ...added], this.#item);
   }
 
   /** Undefined where there is no such variable. */
@@ -55,9 +47,7 @@ export class Scope {
     const found: Value[] = [];
     for (const layer of this.layers) {
       const value = descend(layer.values, path);
-      if (value === undefined) continue;
-      if (layer.file !== undefined) this.#options.used.add(layer.file);
-      found.push(value);
+      if (value !== undefined) found.push(value);
     }
     return found.length < 2 ? found[0] : this.#merge(path, found);
   }

@@ -18,6 +18,8 @@ const usual: Options = {
   // `format` is a remark in this draft; `constructor` is no key of every map.
   validateFormats: false,
   ownProperties: true,
+  // 0.3 is a multiple of 0.1, whatever binary fractions make of it.
+  multipleOfPrecision: 9,
   validateSchema: false,
   code: { optimize: false },
   inlineRefs: false,
@@ -26,6 +28,8 @@ const usual: Options = {
 export function newAjv(options: Options = {}): Ajv2020 {
   const ajv = new Ajv2020({ ...usual, ...options });
   ajv.addKeyword('x-expected');
+  // Followed by ajv, which yet does not know it as a keyword.
+  ajv.addKeyword('$anchor');
   return ajv;
 }
 

@@ -26,7 +26,7 @@ export interface VariablesOptions {
 type Imports = Map<string, readonly string[] | null>;
 
 export class Variables {
-  /** Files whose content shaped the pipeline. */
+  /** Files whose content shaped the pipeline, or would if they were there. */
   readonly used = new Set<string>();
   readonly #options: VariablesOptions;
   readonly #files = new Map<string, ValueObject | undefined>();
@@ -39,7 +39,7 @@ export class Variables {
 
   /** The scope of the whole file. `vars` is undefined where there is none. */
   forPipeline(vars: Node | undefined): Scope {
-    const defaults = new Scope({ layers: () => this.#loadDefaults(), used: this.used });
+    const defaults = new Scope(() => this.#loadDefaults());
     if (vars?.kind !== 'list' || vars.items.length === 0) return defaults;
     const loading = new Loading(this, defaults, {
       wdir: this.#options.base,
@@ -72,10 +72,12 @@ export class Variables {
   #loadDefaults(): readonly Layer[] {
     if (this.#defaults !== undefined) return this.#defaults;
     const path = this.#options.base === '' ? 'params.yaml' : `${this.#options.base}/params.yaml`;
+    // Also where it gives none of the variables: maps of several files are merged, so it may have a say as soon as it changes.
+    this.used.add(path);
     const text = this.#options.readSource(path);
     const values = text === undefined ? undefined : this.#parse(path, text);
     if (text !== undefined) this.#imports.set(path, null);
-    return (this.#defaults = values === undefined ? [] : [{ origin: path, values, file: path }]);
+    return (this.#defaults = values === undefined ? [] : [{ origin: path, values }]);
   }
 
   /** The variables of a file; undefined where they cannot be had, which has been reported then. */
@@ -171,19 +173,13 @@ class Loading {
       return;
     }
     const { path } = placed.value;
-    if (this.imports.get(path) === null && keys === null) {
-      this.#variables.used.add(path);
-      return;
-    }
+    if (this.imports.get(path) === null && keys === null) return;
     if (this.#alreadyLoaded(item, path, keys)) return;
     const values = this.#variables.load(path, item);
     if (values === undefined) return;
     this.#variables.used.add(path);
     this.imports.set(path, keys === null ? null : [...(this.imports.get(path) ?? []), ...keys]);
-    this.#push(
-      { origin: text, values: keys === null ? values : this.#pick(values, keys, item, path), file: path },
-      item,
-    );
+    this.#push({ origin: text, values: keys === null ? values : this.#pick(values, keys, item, path) }, item);
   }
 
   #alreadyLoaded(item: ScalarNode, path: string, keys: readonly string[] | null): boolean {

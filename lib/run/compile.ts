@@ -2,6 +2,7 @@
 // what the rest of a no-op run does.
 
 import { digestText } from '../core/digest.ts';
+import type { Digest } from '../core/digest.ts';
 import { readTextIfExists, writeFileAtomic } from '../core/disk.ts';
 import type { Fault } from '../core/failure.ts';
 import { isRepoPath } from '../core/path.ts';
@@ -20,8 +21,8 @@ export interface CompileInput {
 interface Compiled {
   /** Another build of dagrun may read the same file differently. */
   readonly build: string;
-  /** Digest of every source when it was read. */
-  readonly sources: Readonly<Record<string, string>>;
+  /** Digest of every source when it was read; null: it was not there. */
+  readonly sources: Readonly<Record<string, Digest | null>>;
   readonly pipeline: Pipeline;
 }
 
@@ -34,10 +35,10 @@ export async function compilePipeline(input: CompileInput): Promise<Result<Compi
   if (known !== undefined) return ok(known);
   const { parsePipeline } = await import('../pipeline/parse.ts');
   // The digest is that of the very text that was parsed, so an edit in the meantime cannot be mistaken for it.
-  const digests = new Map<string, string>();
+  const digests = new Map<string, Digest | null>();
   const readSource = (source: string): string | undefined => {
     const text = readTextIfExists(`${input.root}/${source}`);
-    if (text !== undefined) digests.set(source, digestText(text));
+    digests.set(source, digestOf(text));
     return text;
   };
   const text = readSource(input.file);
@@ -61,15 +62,18 @@ function readCompiled(path: string, root: string): CompiledPipeline | undefined 
     if (end < 0 || text.slice(0, end) !== headerOf(body)) return undefined;
     const compiled = JSON.parse(body) as Compiled;
     if (compiled.build !== buildId || !staysInside(compiled.pipeline)) return undefined;
-    const unchanged = Object.entries(compiled.sources).every(([source, digest]) => {
-      const now = readTextIfExists(`${root}/${source}`);
-      return now !== undefined && digestText(now) === digest;
-    });
+    const unchanged = Object.entries(compiled.sources).every(
+      ([source, digest]) => digestOf(readTextIfExists(`${root}/${source}`)) === digest,
+    );
     return unchanged ? compiled : undefined;
   } catch {
     // Machine-local state may be damaged or gone; parsing again is always right.
     return undefined;
   }
+}
+
+function digestOf(text: string | undefined): Digest | null {
+  return text === undefined ? null : digestText(text);
 }
 
 function headerOf(body: string): string {

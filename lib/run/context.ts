@@ -50,7 +50,7 @@ export async function writeContext(project: Project, stage: Stage, inputs: Conte
     root: project.root,
     wdir: stage.wdir,
     fingerprint: inputs.fingerprint,
-    resume: resumePath(inputs.fingerprint),
+    resume: resumePath(stage.name, inputs.fingerprint),
     params: inputs.params,
     deps,
     outs: stage.outs.map((out) => ({ path: out.path, label: out.label })),

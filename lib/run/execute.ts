@@ -19,7 +19,6 @@ import type { RunIo } from './io.ts';
 import { findMadeFaults } from './preflight.ts';
 import { exists } from './project.ts';
 import type { Project } from './project.ts';
-import { tidyResume } from './resume.ts';
 import { lockOuts, noteExecution, observeOuts, remember } from './remember.ts';
 import type { KnownInputs, Noted } from './remember.ts';
 
@@ -98,12 +97,10 @@ async function attemptStage(
       fingerprint: inputs.fingerprint,
     });
   if (result.end.kind === 'interrupted') {
-    tidyResume(project, inputs.fingerprint, 'unfinished');
     note('interrupted');
     return { kind: 'interrupted' };
   }
   const judged = await judge(project, index, inputs, result);
-  tidyResume(project, inputs.fingerprint, 'message' in judged ? 'unfinished' : 'succeeded');
   if ('message' in judged) {
     note(result.end.kind === 'timed-out' || result.end.kind === 'not-started' ? result.end.kind : 'failed');
     const { again, ...why } = judged;

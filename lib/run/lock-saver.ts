@@ -17,13 +17,16 @@ export class LockSaver {
   #timer: NodeJS.Timeout | undefined;
   #pause = shortestPause;
   #failure: CommandFailure | undefined;
+  #whenSaved: (() => void)[] = [];
 
   constructor(lock: Project['lock']) {
     this.#lock = lock;
   }
 
-  set(name: StageName, entry: LockEntry): void {
+  /** `whenSaved` is called once the entry is on the disk, if it ever is. */
+  set(name: StageName, entry: LockEntry, whenSaved: () => void): void {
     this.#lock.set(name, entry);
+    this.#whenSaved.push(whenSaved);
     this.#timer ??= setTimeout(() => this.#save(), this.#pause);
   }
 
@@ -39,6 +42,7 @@ export class LockSaver {
     const startedAt = monotonic();
     const saved = this.#lock.save();
     this.#failure = saved.ok ? undefined : saved.error;
+    if (saved.ok) for (const tell of this.#whenSaved.splice(0)) tell();
     this.#pause = Math.max(shortestPause, 10 * (monotonic() - startedAt));
   }
 }

@@ -19,6 +19,7 @@ import { LockFile, lockFileFor } from '../workspace/lockfile.ts';
 import { WorkspaceOuts } from '../workspace/outs.ts';
 import type { CodeTracer } from '../workspace/trace.ts';
 import { compilePipeline } from './compile.ts';
+import type { CompiledPipeline } from './compile.ts';
 import { locatePipeline, stateFolder } from './locate.ts';
 
 /** The public face of an adapter: what a test may put in its place. */
@@ -33,8 +34,8 @@ export interface Project {
   readonly cacheDir: string;
   readonly lockFile: string;
   readonly pipeline: Pipeline;
-  /** Digests of the files that the pipeline was made from, by path. */
-  readonly sources: Readonly<Record<string, string>>;
+  /** Digests of the files that the pipeline was made from, by path; null: there was none. */
+  readonly sources: CompiledPipeline['sources'];
   readonly graph: Graph;
   readonly files: Face<WorkspaceFiles>;
   readonly outs: WorkspaceWriter;

@@ -13,6 +13,7 @@ import { decide } from '../plan/decide.ts';
 import type { Decision, Evidence } from '../plan/decide.ts';
 import { Schedule } from '../plan/schedule.ts';
 import type { Blocked, FailurePolicy, Outcome } from '../plan/schedule.ts';
+import type { LockEntry } from '../plan/record.ts';
 import type { Plan } from '../plan/select.ts';
 import { gatherEvidence, rememberedOuts } from './evidence.ts';
 import { executeStage } from './execute.ts';
@@ -24,6 +25,7 @@ import { findFaults, needsPreflight } from './preflight.ts';
 import type { Project } from './project.ts';
 import type { KnownInputs } from './remember.ts';
 import { restoreStage } from './restore.ts';
+import { dropResume, tidyResumes } from './resume.ts';
 import { Twins } from './twins.ts';
 
 export interface ReproduceOptions {
@@ -83,6 +85,8 @@ class Reproduction {
   /** What is wrong with the plan, looked for when the first stage that is not up to date is met. */
   #faults: Promise<readonly Fault[]> | undefined;
   #refusal: CommandFailure | undefined;
+  /** A command has failed or was interrupted, and may have left something to go on from. */
+  #unfinished = false;
   #active = 0;
   #restoring = 0;
   #wake: () => void = () => undefined;
@@ -123,6 +127,7 @@ class Reproduction {
     this.#project.lock.prune((name) => this.#project.graph.index.has(name));
     this.#project.saveState();
     const saved = this.#saver.finish();
+    if (this.#unfinished) tidyResumes(this.#project);
     return this.#refusal === undefined ? saved : err(this.#refusal);
   }
 
@@ -255,13 +260,14 @@ class Reproduction {
     const options = { reasons: this.#reasons.get(index)!, noCommit: this.#options.noCommit, onRan };
     const end = await executeStage(this.#project, index, inputs, options, this.#io);
     if (end.kind === 'outdated') return 'outdated';
+    this.#unfinished ||= end.kind !== 'executed';
     if (end.kind === 'interrupted') return 'over';
     if (end.kind === 'failed') {
       this.#ledger.failed(name, end.failure);
       this.#settle(index, 'failed');
       return 'over';
     }
-    this.#saver.set(name, end.lock);
+    this.#record(name, end.lock);
     this.#executed.add(index);
     this.#ledger.executed(name, end.result, end.runId);
     this.#settle(index, 'done');
@@ -280,10 +286,14 @@ class Reproduction {
       this.#settle(index, 'failed');
       return 'over';
     }
-    if (end.lock !== undefined) this.#saver.set(name, end.lock);
+    if (end.lock !== undefined) this.#record(name, end.lock);
     this.#ledger.restored(name, decision.from, decision.reasons, startedAt);
     this.#settle(index, 'done');
     return 'over';
+  }
+
+  #record(name: StageName, entry: LockEntry): void {
+    this.#saver.set(name, entry, () => dropResume(this.#project, name, entry.fingerprint));
   }
 
   #failEarly(index: number, reasons: readonly Reason[]): void {

@@ -1,32 +1,49 @@
-// Where a command may keep what an interrupted execution goes on from: a folder for each fingerprint, so that only the very same execution
-// ever finds it. It outlives interruptions, failures and retries, and goes when the stage has succeeded.
+// Where a command may keep what an interrupted execution goes on from: a folder for each stage and fingerprint, so that only the very same
+// execution ever finds it. It outlives interruptions, failures and retries, and goes when the lock has the result.
 
-import { readdirSync, rmSync, statSync } from 'node:fs';
+import { lstatSync, readdirSync, rmSync } from 'node:fs';
+import { digestText } from '../core/digest.ts';
+import type { StageName } from '../pipeline/pipeline.ts';
 import type { Fingerprint } from '../plan/parts.ts';
-import type { Project } from './project.ts';
 import { stateFolder } from './locate.ts';
+import type { Project } from './project.ts';
 
-/** Folders that are kept for executions that have yet to succeed; the oldest go first. */
+/** Folders that are kept for executions that have yet to succeed: so many, or one for each stage where there are more. The oldest go first. */
 const kept = 32;
 
-/** Relative to the workspace root. The command makes the folder if it wants it. */
-export function resumePath(fingerprint: Fingerprint): string {
-  return `${stateFolder}/resume/${fingerprint}`;
+/** Relative to the workspace root. The command makes the folder if it wants it. Stages that share a fingerprint may run at once: each has its own. */
+export function resumePath(stage: StageName, fingerprint: Fingerprint): string {
+  return `${stateFolder}/resume/${fingerprint}-${digestText(stage).slice(0, 8)}`;
 }
 
-/** To be called when an execution has ended. Never fails: what is left takes some room and does no harm. */
-export function tidyResume(project: Project, fingerprint: Fingerprint, end: 'succeeded' | 'unfinished'): void {
+/** To be called when nothing can be lost any more: the result is in the lock. Never fails: what is left takes some room and does no harm. */
+export function dropResume(project: Project, stage: StageName, fingerprint: Fingerprint): void {
   try {
-    if (end === 'succeeded') rmSync(`${project.root}/${resumePath(fingerprint)}`, { recursive: true, force: true });
-    else dropOldest(`${project.stateDir}/resume`);
+    rmSync(`${project.root}/${resumePath(stage, fingerprint)}`, { recursive: true, force: true });
   } catch {
-    // A folder that cannot be removed now is removed after the next success.
+    // It goes with the oldest.
   }
 }
 
-function dropOldest(folder: string): void {
-  const found = readdirSync(folder).map((name) => `${folder}/${name}`);
-  if (found.length <= kept) return;
-  const aged = found.map((path) => ({ path, at: statSync(path).mtimeMs })).sort((a, b) => a.at - b.at);
-  for (const { path } of aged.slice(0, found.length - kept)) rmSync(path, { recursive: true, force: true });
+/** Drops the oldest folders beyond those that are kept. To be called when nothing runs: no folder is in use then. Never fails. */
+export function tidyResumes(project: Project): void {
+  try {
+    const folder = `${project.stateDir}/resume`;
+    const excess = readdirSync(folder).length - Math.max(kept, project.graph.stages.length);
+    if (excess <= 0) return;
+    const aged = readdirSync(folder).map((name) => ({
+      path: `${folder}/${name}`,
+      at: lastTouched(`${folder}/${name}`),
+    }));
+    aged.sort((a, b) => a.at - b.at);
+    for (const { path } of aged.slice(0, excess)) rmSync(path, { recursive: true, force: true });
+  } catch {
+    // There is none, or one cannot be removed: the next run tries again.
+  }
+}
+
+/** Milliseconds since 1970. A checkpoint that is written in place leaves the times of its folder alone. */
+function lastTouched(folder: string): number {
+  const inside = readdirSync(folder).map((name) => lstatSync(`${folder}/${name}`).mtimeMs);
+  return inside.reduce((newest, time) => Math.max(newest, time), lstatSync(folder).mtimeMs);
 }

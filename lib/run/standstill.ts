@@ -19,16 +19,20 @@ const mostRows = 400_000;
 
 /** To be called after every stage of the pipeline was found unchanged, with what this process saw still in memory. Never fails. */
 export async function rememberStandstill(project: Project): Promise<void> {
-  if (buildId === null || !project.graph.stages.every(isPlain)) return;
+  const { stages, index } = project.graph;
+  if (buildId === null || stages.length === 0 || !stages.every(isPlain)) return;
+  // Entries of stages that are no more are for the next run to drop.
+  if (![...project.lock.entries.keys()].every((name) => index.has(name))) return;
   const seen = await gatherRows(project);
   if (seen === undefined || seen.keys.length + seen.trees.reduce((sum, { meta }) => sum + meta.rows, 0) > mostRows)
     return;
   const claims = {
     build: buildId,
+    root: project.root,
     pipeline: project.pipeline.file,
     cacheDir: project.environment['DAGRUN_CACHE_DIR'] ?? null,
-    stages: project.graph.stages.length,
-    absent: [...textsUsed(project)].flatMap(([path, digest]) => (digest === null ? [path] : [])),
+    stages: stages.length,
+    absent: [...new Set(textsUsed(project).flatMap(([path, digest]) => (digest === null ? [path] : [])))],
   };
   try {
     writeFileAtomic(standstillPath(project.stateDir, project.pipeline.file), encodeStandstill({ claims, seen }), {
@@ -46,14 +50,14 @@ function isPlain(stage: Stage): boolean {
   return code.length + env.length + runs.length === 0 && deps.every(({ kind }) => kind !== 'glob');
 }
 
-/** The texts that decided, by path, as they were read; null: there was none. */
-function textsUsed(project: Project): Map<string, Digest | null> {
+/** The texts that decided, with their paths, as they were read; null: there was none. One that changed meanwhile stands here twice. */
+function textsUsed(project: Project): readonly (readonly [string, Digest | null])[] {
   const { text } = project.lock;
-  return new Map<string, Digest | null>([
-    ...(Object.entries(project.sources) as [string, Digest][]),
+  return [
+    ...Object.entries(project.sources),
     ...project.files.textsRead,
     [project.lockFile, text === undefined ? null : digestText(text)],
-  ]);
+  ];
 }
 
 async function gatherRows(project: Project): Promise<Seen | undefined> {

@@ -10,6 +10,7 @@ import {
   rmSync,
   statSync,
   symlinkSync,
+  truncateSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs';
@@ -431,6 +432,46 @@ describe('what this process has seen', () => {
     writeFileSync(rig.at('data/a'), 'edited');
     files.forget('data/a');
     for (const [index, path] of paths.entries()) expect(await files.observe(path)).not.toEqual(before[index]);
+  });
+
+  it('is forgotten through links while it is still being looked at', async () => {
+    const small = ['1', '2', '3', '4', '5', '6'];
+    mkdirSync(rig.at('d'));
+    for (const name of [...small, 'big']) {
+      writeFileSync(rig.at(name), 'x');
+      symlinkSync(`../${name}`, rig.at(`d/${name}`));
+    }
+    truncateSync(rig.at('big'), 400 * 2 ** 20);
+    const files = await rig.open();
+    const looking = files.observe('d');
+    expect(looking).toBeInstanceOf(Promise);
+    for (const name of small) {
+      writeFileSync(rig.at(name), 'edited');
+      files.forget(name);
+    }
+    await looking;
+    expect(await files.observe('d')).toEqual(await (await rig.open({ fresh: true })).observe('d'));
+  });
+
+  it('has no rows where anything was forgotten, as it may have been seen in two states', async () => {
+    writeFileSync(rig.at('f'), 'x');
+    await settle();
+    const files = await counted('f');
+    expect(files.rowsOf(['f'])).toMatchObject({ keys: ['f'] });
+    files.forget('other');
+    expect(files.rowsOf(['f'])).toBeUndefined();
+  });
+
+  it('tells of every text of a parameter file that it read', async () => {
+    const files = await rig.open();
+    for (const text of ['a: 1', 'a: 2', 'a: 2']) {
+      writeFileSync(rig.at('p.yaml'), text);
+      await files.params('p.yaml');
+    }
+    expect(files.textsRead.filter(([path]) => path === 'p.yaml')).toEqual([
+      ['p.yaml', digestText('a: 1')],
+      ['p.yaml', digestText('a: 2')],
+    ]);
   });
 
   it('is looked at again by recheck, which keeps using the index', async () => {

@@ -61,6 +61,8 @@ export class WorkspaceFiles implements Pick<WorkspaceReader, 'observe' | 'observ
   #places: Places | undefined;
   /** For each folder in which something was observed, whether a link leads to it. */
   readonly #parents = new Map<string, boolean>();
+  /** How often something was forgotten. */
+  #forgotten = 0;
 
   /** loadDigest() must have been awaited. */
   static async open(options: WorkspaceOptions): Promise<WorkspaceFiles> {
@@ -152,9 +154,10 @@ export class WorkspaceFiles implements Pick<WorkspaceReader, 'observe' | 'observ
 
   /**
    * What stat said of everything at these paths when this process observed it. Undefined where that does not vouch for all of it: something was
-   * not observed, is missing, was reached through links, or has just changed.
+   * not observed, is missing, was reached through links, or has just changed; or something was forgotten, and may have been seen in two states.
    */
   rowsOf(paths: readonly string[]): Seen | undefined {
+    if (this.#forgotten > 0) return undefined;
     const files: string[] = [];
     const folders: string[] = [];
     for (const path of paths) {
@@ -167,13 +170,14 @@ export class WorkspaceFiles implements Pick<WorkspaceReader, 'observe' | 'observ
     return this.#index.extract(files, folders);
   }
 
-  /** Digests of the parameter files and ignore files that were read, by path, as they were; null: there was none. */
-  get textsRead(): ReadonlyMap<string, Digest | null> {
-    return new Map([...this.#rules.texts, ...this.#params.texts]);
+  /** Paths and digests of the parameter files and ignore files that were read, one for each text that was found there; null: there was none. */
+  get textsRead(): readonly (readonly [string, Digest | null])[] {
+    return [...this.#rules.texts, ...this.#params.texts.values()];
   }
 
   /** To be called after something was written at, in or around a path: what was seen there is looked at again. */
   forget(path: string): void {
+    this.#forgotten++;
     this.#parents.clear();
     this.#places ??= this.#locateMemos();
     for (const key of this.#places.take(this.#placeOf(path))) this.#memo.delete(key);
@@ -196,6 +200,7 @@ export class WorkspaceFiles implements Pick<WorkspaceReader, 'observe' | 'observ
 
   /** Forgets all that this process has seen: time has passed, and anything may have changed. */
   forgetAll(): void {
+    this.#forgotten++;
     this.#parents.clear();
     this.#memo.clear();
     this.#leaving.clear();
@@ -228,13 +233,14 @@ export class WorkspaceFiles implements Pick<WorkspaceReader, 'observe' | 'observ
     const found = this.#locate(this.#placeOf(path));
     if (!found.ok) return { kind: 'unreadable', reason: found.error };
     const { stat, place, linked } = found.value;
-    memo.leaves = linked;
     if (stat === undefined) return { kind: 'missing' };
     const kind = stat.mode & constants.S_IFMT;
+    if (kind !== constants.S_IFDIR) memo.leaves = linked;
     if (kind === constants.S_IFREG) return yield* this.#fileSeen(path, place, stat);
     if (kind !== constants.S_IFDIR) return { kind: 'unreadable', reason: `it is ${oddKind(stat.mode)}` };
     const tree = yield* observeTree(this.#tools, { key: path === '' ? '.' : path, base: place, listed: null });
-    memo.leaves ||= tree.leaves;
+    // Known only now: until then any change elsewhere may have a say.
+    memo.leaves = linked || tree.leaves;
     return tree.observation;
   }
 

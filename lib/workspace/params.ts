@@ -24,8 +24,8 @@ const kept = 64;
 
 export class ParamFiles {
   readonly #folder: string;
-  /** Digests of the texts that were read, by the name that the file has in messages. */
-  readonly texts = new Map<string, Digest>();
+  /** The texts that were read: names that files have in messages, with digests; two for a file that changed meanwhile. */
+  readonly texts = new Map<string, readonly [string, Digest]>();
 
   /** `folder`: absolute, the runner's own. */
   constructor(folder: string) {
@@ -41,7 +41,7 @@ export class ParamFiles {
       return err(problemOf(file, error));
     }
     const digest = digestText(text);
-    this.texts.set(file, digest);
+    this.texts.set(digest + file, [file, digest]);
     const name = `${digest}${/^\.[a-z]+$/i.exec(extname(file))?.[0].toLowerCase() ?? ''}.${version}`;
     const known = this.#load(name);
     return known === undefined ? this.#parse(file, text, name) : ok(known);

@@ -19,6 +19,8 @@ import { verifyTree } from './tree-verify.ts';
 export interface Claims {
   /** Which build of dagrun said so. */
   readonly build: string;
+  /** Absolute path of the workspace: elsewhere, other things may be its cache. */
+  readonly root: string;
   /** Relative to the root. */
   readonly pipeline: string;
   /** Value of DAGRUN_CACHE_DIR; null where it was not set. */
@@ -109,8 +111,9 @@ export function decodeStandstill(buffer: ArrayBufferLike): Standstill | undefine
 }
 
 /** True where everything is as it was seen: then what was said then is still true. */
-export function stillStands({ claims, seen }: Standstill, root: string): boolean {
+export function stillStands({ claims, seen }: Standstill): boolean {
   const { columns, keys, trees } = seen;
+  const { root } = claims;
   const quiet = { throwIfNoEntry: false } as const;
   const placeOf = (key: string): string => (key.startsWith('/') ? key : key === '.' ? root : `${root}/${key}`);
   try {
@@ -175,9 +178,10 @@ function isDirectory(value: unknown): value is Directory {
 
 function isClaims(value: unknown): value is Claims {
   if (typeof value !== 'object' || value === null) return false;
-  const { build, pipeline, cacheDir, stages, absent } = value as Record<string, unknown>;
+  const { build, root, pipeline, cacheDir, stages, absent } = value as Record<string, unknown>;
   const texts = [
     build,
+    root,
     pipeline,
     ...(cacheDir === null ? [] : [cacheDir]),
     ...(Array.isArray(absent) ? (absent as unknown[]) : [0]),

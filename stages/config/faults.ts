@@ -1,6 +1,7 @@
 // What is wrong with a file that a user wrote: collected, so that all of it is told at once. Knows nothing of what the faults are about.
 
 import { StageFailure } from '../context/fail.ts';
+import type { Locate } from './locate.ts';
 
 /** Keys and positions that lead to a value: `['model', 'a', 'model', 'custom', 0]`. */
 export type Path = readonly (string | number)[];
@@ -14,13 +15,22 @@ export interface Fault {
 
 const mostLines = 100;
 
-/** Throws where there are faults: one StageFailure with a line for each, in the order of the list. */
-export function throwFaults(file: string, faults: readonly Fault[]): void {
+/**
+ * Throws where there are faults: one StageFailure with a line for each, in the order of the list.
+ * @param openText - gives what tells the places in the file; without it, faults are told by their keys alone
+ */
+export function throwFaults(file: string, faults: readonly Fault[], openText?: () => Locate): void {
   if (faults.length === 0) return;
-  const lines = [...new Set(faults.map((fault) => formatFault(file, fault)))];
+  const locate = openText?.();
+  const lines = [...new Set(faults.map((fault) => formatFault(`${file}${placeOf(fault, locate)}`, fault)))];
   const rest = lines.length - mostLines;
   if (rest > 0) lines.splice(mostLines, rest, `${file}: and ${rest} more; they show once some of these are mended`);
   throw new StageFailure(lines.join('\n'));
+}
+
+function placeOf({ path }: Fault, locate: Locate | undefined): string {
+  const place = locate?.(path);
+  return place === undefined ? '' : `:${place}`;
 }
 
 function formatFault(file: string, { path, message, hint }: Fault): string {

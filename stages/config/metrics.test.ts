@@ -46,7 +46,7 @@ x-note: anything
     );
   });
 
-  const weight = 'expected a weight from 0, or null to leave the metric out';
+  const weight = 'expected a weight from 0 to 1000000000, or null to leave the metric out';
   const none = 'evaluation_metrics: expected at least one metric with a weight above 0';
   it.each([
     ['', ['expected a map with `evaluation_metrics`, got nothing']],

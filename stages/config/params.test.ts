@@ -375,7 +375,7 @@ model:
       ),
     );
     expect(lines).toEqual([
-      'params.yaml: model.a.model.ResNet50: expected the number of classes, from 2, got text "hundred"',
+      'params.yaml: model.a.model.ResNet50: expected the number of classes, from 2 to 65536, got text "hundred"',
       'params.yaml: model.b.model.ResNet50: 100 classes, but the data has 10 (write 10)',
       'params.yaml: model.c.model.custom[0].layer[0].branch[0].output_classes: needs flat values, but gets 32×32×3 (put `flatten: 0` or `global_avg_pool: 0` before it)',
     ]);

@@ -6,6 +6,7 @@ import { classCount, parseDataSource } from './data-source.ts';
 import type { Architecture, DataSource, ModelDefinition, PrepareSettings } from './definition.ts';
 import type { Fault, Path } from './faults.ts';
 import { throwFaults } from './faults.ts';
+import type { Locate } from './locate.ts';
 import { checkAgainst } from './schema.ts';
 import type { RawOverrides, RawPrepare, RawSections, RawTrain } from './settings.ts';
 import { applyOverrides, checkOverrides, checkSettings, readPrepare, readTrain } from './settings.ts';
@@ -38,11 +39,12 @@ interface RawModel {
 /**
  * Reads the parsed params.yaml. Throws a StageFailure with a line for each fault: what the schema does not allow, settings that do not go
  * together, operations that do not fit, and numbers of classes other than that of the data.
+ * @param openText - tells where in the file a fault is; see throwFaults
  */
-export function readParams(document: unknown): Params {
+export function readParams(document: unknown, openText?: () => Locate): Params {
   const broken = checkAgainst('params', document);
   const sound = (...path: Path): boolean => !broken.some((fault) => touches(fault.path, path));
-  if (!sound('model') && broken.some(({ path }) => path.length < 2)) throwFaults('params.yaml', broken);
+  if (!sound('model') && broken.some(({ path }) => path.length < 2)) throwFaults('params.yaml', broken, openText);
   const raw = document as RawParams;
   const faults = [...broken];
 
@@ -56,7 +58,7 @@ export function readParams(document: unknown): Params {
     sections === null ? [] : [readModel(name, raw.model[name]!, { sections, classes })],
   );
   faults.push(...read.flatMap((model) => model.faults));
-  throwFaults('params.yaml', faults);
+  throwFaults('params.yaml', faults, openText);
   return { data: data!.source, models: read.map(({ name, definition }) => ({ name, definition })) };
 }
 

@@ -23,6 +23,15 @@ function walk(part: unknown, path: string, visit: (part: Part, path: string) => 
 }
 
 describe.each(schemas)('%s.schema.json', (_, schema) => {
+  it('names each upper limit in what it says is expected', () => {
+    const silent: string[] = [];
+    walk(schema, '', ({ maximum, 'x-expected': words }, path) => {
+      if (typeof maximum === 'number' && typeof words === 'string' && !words.includes(String(maximum)))
+        silent.push(path);
+    });
+    expect(silent).toEqual([]);
+  });
+
   it('is a strict JSON Schema of draft 2020-12, whose one extra keyword is x-expected', () => {
     const ajv = new Ajv2020({ strict: true, allErrors: true });
     ajv.addKeyword({ keyword: 'x-expected', schemaType: 'string' });
@@ -125,10 +134,10 @@ const mistakes: readonly (readonly [string, readonly string[]])[] = [
     ['prepare.image_size: expected [height, width], or one whole number from 1 to 1024, got text "big"'],
   ],
   [`prepare: {grayscale: no}\n${m}`, ['prepare.grayscale: expected true or false, got text "no"']],
-  [`train: {lr: "0.1"}\n${m}`, ['train.lr: expected a number above 0, such as 0.001, got text "0.1"']],
-  [`train: {lr: 0}\n${m}`, ['train.lr: expected a number above 0, such as 0.001, got 0']],
-  [`train: {lr: .inf}\n${m}`, ['train.lr: expected a number above 0, such as 0.001, got Infinity']],
-  [`train: {epochs: 1.5}\n${m}`, ['train.epochs: expected a whole number from 1, got 1.5']],
+  [`train: {lr: "0.1"}\n${m}`, ['train.lr: expected a number above 0, at most 1000, such as 0.001, got text "0.1"']],
+  [`train: {lr: 0}\n${m}`, ['train.lr: expected a number above 0, at most 1000, such as 0.001, got 0']],
+  [`train: {lr: .inf}\n${m}`, ['train.lr: expected a number above 0, at most 1000, such as 0.001, got Infinity']],
+  [`train: {epochs: 1.5}\n${m}`, ['train.epochs: expected a whole number from 1 to 100000, got 1.5']],
   [
     `train: {batch: 0, seed: a}\n${m}`,
     [`train.seed: ${seedRange}, got text "a"`, 'train.batch: expected a whole number from 1 to 65536, got 0'],
@@ -168,7 +177,7 @@ const mistakes: readonly (readonly [string, readonly string[]])[] = [
     `train: {schedule: {name: one_cycle, warmup: 3}}\n${m}`,
     ['train.schedule.warmup: expected no `warmup`: how long one_cycle rises is said by `rise`, got 3'],
   ],
-  [`train: {weight_decay: -1}\n${m}`, ['train.weight_decay: expected a number from 0, such as 0.01, got -1']],
+  [`train: {weight_decay: -1}\n${m}`, ['train.weight_decay: expected a number from 0 to 1000, such as 0.01, got -1']],
   [
     `train: {label_smoothing: 1}\n${m}`,
     ['train.label_smoothing: expected a number from 0 and below 1, such as 0.1, got 1'],
@@ -181,13 +190,15 @@ const mistakes: readonly (readonly [string, readonly string[]])[] = [
     `train: {augment: {flips: true, pad_crop: 0.5, cutout: -1}}\n${m}`,
     [
       'train.augment: unknown key "flips" (did you mean "flip"?)',
-      'train.augment.pad_crop: expected a whole number of pixels from 0, got 0.5',
-      'train.augment.cutout: expected a whole number of pixels from 0, got -1',
+      'train.augment.pad_crop: expected a whole number of pixels from 0 to 1024, got 0.5',
+      'train.augment.cutout: expected a whole number of pixels from 0 to 1024, got -1',
     ],
   ],
   [
     `train: {early_stopping: 0}\n${m}`,
-    ['train.early_stopping: expected a whole number of epochs from 1, a map with `patience`, or null for none, got 0'],
+    [
+      'train.early_stopping: expected a whole number of epochs from 1 to 100000, a map with `patience`, or null for none, got 0',
+    ],
   ],
   [
     `train: {early_stopping: {monitor: val_accuracy}}\n${m}`,
@@ -196,7 +207,10 @@ const mistakes: readonly (readonly [string, readonly string[]])[] = [
       'train.early_stopping.monitor: expected val_acc, val_loss, got text "val_accuracy"',
     ],
   ],
-  [`train: {grad_clip: 0}\n${m}`, ['train.grad_clip: expected a number above 0, or null for none, got 0']],
+  [
+    `train: {grad_clip: 0}\n${m}`,
+    ['train.grad_clip: expected a number above 0, at most 1000000000, or null for none, got 0'],
+  ],
   [`train: {keep: best}\n${m}`, ['train.keep: expected val_acc, val_loss, last, got text "best"']],
   [`train: {engine: gpu}\n${m}`, ['train.engine: expected auto, node-gpu, node, webgpu, wasm, got text "gpu"']],
   [`benchmark: {seconds: 0}\n${m}`, ['benchmark.seconds: expected a number of seconds above 0, at most 3600, got 0']],
@@ -218,7 +232,7 @@ const mistakes: readonly (readonly [string, readonly string[]])[] = [
   ['model: {m: {model: {ResNet: 100}}}', ['model.m.model: unknown key "ResNet" (did you mean "ResNet50"?)']],
   [
     'model: {m: {model: {ResNet50: }}}',
-    ['model.m.model.ResNet50: expected the number of classes, from 2, got nothing'],
+    ['model.m.model.ResNet50: expected the number of classes, from 2 to 65536, got nothing'],
   ],
   [
     'model: {m: {model: {ResNet50: 100, MobileNet: 100}}}',
@@ -314,7 +328,7 @@ const mistakes: readonly (readonly [string, readonly string[]])[] = [
       `${branch}[0].conv_layers.filters: expected a whole number from 1 to 65536, got 0`,
       `${branch}[0].conv_layers.padding: expected valid, same, got text "full"`,
       `${branch}[0].conv_layers.activation: expected linear, relu, relu6, elu, selu, gelu, swish, sigmoid, tanh, softmax, leaky_relu, got text "rely" (did you mean "relu"?)`,
-      `${branch}[0].conv_layers.l2: expected a number from 0, such as 0.0001, got -1`,
+      `${branch}[0].conv_layers.l2: expected a number from 0 to 1000, such as 0.0001, got -1`,
       `${branch}[0].conv_layers.use_bias: expected true or false, got 0`,
     ],
   ],
@@ -372,17 +386,17 @@ const mistakes: readonly (readonly [string, readonly string[]])[] = [
   [
     oneBranch('add: 0, output_classes: 100'),
     [
-      `${branch}[0].add: expected the number of operations to lead over, or a map such as {over: 3, project: true}, got 0`,
+      `${branch}[0].add: expected the number of operations to lead over, from 1 to 10000, or a map such as {over: 3, project: true}, got 0`,
     ],
   ],
   [oneBranch('add: {project: true}, output_classes: 100'), [`${branch}[0].add: "over" is missing`]],
   [
     oneBranch('flatten: 0, output_classes: 1'),
-    [`${branch}[1].output_classes: expected the number of classes, from 2, got 1`],
+    [`${branch}[1].output_classes: expected the number of classes, from 2 to 65536, got 1`],
   ],
   [
     oneBranch('flatten: 0, output_classes: '),
-    [`${branch}[1].output_classes: expected the number of classes, from 2, got nothing`],
+    [`${branch}[1].output_classes: expected the number of classes, from 2 to 65536, got nothing`],
   ],
 ];
 

@@ -67,7 +67,7 @@ export async function verifyArchive(path: string, checksum: string | null, onPro
   if (checksum === null)
     throw new StageFailure(`params.yaml: data.checksum is missing. If you trust ${path}, add\n  checksum: ${actual}`);
   if (actual !== checksum.toLowerCase())
-    throw new StageFailure(`${path} has not the checksum that params.yaml asks for:\n  expected ${checksum}\n  actual   ${actual}`);
+    throw new StageFailure(`${path} has not the checksum of \`data\` in params.yaml (without \`checksum\`: that of the official archive):\n  expected ${checksum}\n  actual   ${actual}`);
 }
 
 const megabytes = (bytes: number): string => (bytes / 1e6).toFixed(1);

@@ -11,7 +11,7 @@ import { conv, custom, dense, output, runProgram, temporaryFolder } from '../eva
 import { buildModel } from '../model/build.ts';
 import { saveModel } from '../model/files.ts';
 import { largeBatch } from './contestant.ts';
-import { measureModels, type Measurements } from './measurement.ts';
+import { latencyOf, measureModels, type Measurements } from './measurement.ts';
 import type { BenchmarkResult } from './result.ts';
 
 const engine = await openEngine('wasm');
@@ -58,14 +58,14 @@ describe('measureModels', () => {
     expect(tf.memory().numTensors).toBe(before);
     expect(unmeasured).toEqual([]);
     expect(latencies.map(({ model }) => model)).toEqual(['large', 'small']);
-    for (const { p50, p95, mean, throughput, batch } of latencies) {
+    for (const { p50, p95, perImage, throughput, batch } of latencies) {
       expect(p50).toBeGreaterThan(0);
       expect(p95).toBeGreaterThanOrEqual(p50);
-      expect(throughput).toBeCloseTo(1000 / mean, 6);
+      expect(throughput).toBeCloseTo(1000 / perImage, 6);
       expect(batch).toBe(largeBatch);
     }
     // 11 million multiply–accumulates an image against 432.
-    expect(latencies[0]!.mean).toBeGreaterThan(5 * latencies[1]!.mean);
+    expect(latencies[0]!.perImage).toBeGreaterThan(5 * latencies[1]!.perImage);
     expect(progress).toEqual([...progress].sort((a, b) => a - b));
     expect(progress.at(-1)).toBeCloseTo(1, 12);
   });
@@ -100,6 +100,22 @@ describe('measureModels', () => {
 
   it('has nothing to do without candidates', async () => {
     expect(await measure([])).toEqual({ latencies: [], unmeasured: [], progress: [] });
+  });
+});
+
+describe('latencyOf', () => {
+  it('is not moved by a batch that something else held up', () => {
+    const single = [1, 1, 1, 1, 1];
+    const calm = latencyOf('a', { single, batch: [64, 64, 64, 64, 64] });
+    expect(calm).toEqual({
+      model: 'a',
+      p50: 1,
+      p95: 1,
+      perImage: 64 / largeBatch,
+      throughput: (1000 * largeBatch) / 64,
+      batch: largeBatch,
+    });
+    expect(latencyOf('a', { single, batch: [64, 900, 64, 64, 700] })).toEqual(calm);
   });
 });
 

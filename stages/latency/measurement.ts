@@ -11,7 +11,7 @@ import type { MeasurableModel } from './candidates.ts';
 import { createNoise, largeBatch, warmUp, type LoadedModel } from './contestant.ts';
 import type { BenchmarkResult, Latency } from './result.ts';
 import { measureInRounds, type RoundSettings } from './rounds.ts';
-import { mean, quantile } from './statistics.ts';
+import { quantile } from './statistics.ts';
 
 export interface MeasurementOptions {
   /** For all models together; half of it goes to single images, half to large batches. */
@@ -136,13 +136,17 @@ function roundSettings(kind: Kind, models: number, from: number, options: BlockO
   };
 }
 
-function latencyOf(model: string, { single, batch }: Record<Kind, readonly number[]>): Latency {
-  const perImage = mean(batch) / largeBatch;
+/**
+ * Figures from the times of a model, in milliseconds. Medians: whatever else the machine does makes some samples many times as long, and a mean would
+ * tell of that rather than of the model.
+ */
+export function latencyOf(model: string, { single, batch }: Record<Kind, readonly number[]>): Latency {
+  const perImage = quantile(batch, 0.5) / largeBatch;
   return {
     model,
     p50: quantile(single, 0.5),
     p95: quantile(single, 0.95),
-    mean: perImage,
+    perImage,
     throughput: 1000 / perImage,
     batch: largeBatch,
   };

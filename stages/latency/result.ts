@@ -8,8 +8,8 @@ export interface Latency {
   /** Milliseconds for one image at batch 1. */
   readonly p50: number;
   readonly p95: number;
-  /** Milliseconds for one image, mean, at the large batch. */
-  readonly mean: number;
+  /** Milliseconds for one image at the large batch: the median time of a batch, divided by its images. */
+  readonly perImage: number;
   /** Images a second at the large batch. */
   readonly throughput: number;
   readonly batch: number;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { mean, quantile } from './statistics.ts';
+import { quantile } from './statistics.ts';
 
 describe('quantile', () => {
   it.each([
@@ -38,12 +38,5 @@ describe('quantile', () => {
 
   it('is not defined for nothing', () => {
     expect(() => quantile([], 0.5)).toThrow('empty sample');
-    expect(() => mean([])).toThrow('empty sample');
-  });
-});
-
-describe('mean', () => {
-  it('is the arithmetic one', () => {
-    expect(mean([1, 2, 6])).toBe(3);
   });
 });

@@ -12,9 +12,3 @@ export function quantile(sample: readonly number[], fraction: number): number {
   const above = Math.min(below + 1, sorted.length - 1);
   return sorted[below]! + (position - below) * (sorted[above]! - sorted[below]!);
 }
-
-/** Arithmetic mean; throws for an empty sample. */
-export function mean(sample: readonly number[]): number {
-  if (sample.length === 0) throw new Error('there is no mean of an empty sample');
-  return sample.reduce((sum, value) => sum + value, 0) / sample.length;
-}

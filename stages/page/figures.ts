@@ -118,7 +118,7 @@ export const metricStyles: Readonly<Record<MetricName, MetricStyle>> = {
   model_bytes: { label: 'Size', meaning: 'Bytes of the model’s files', format: formatBytes },
   mean_predictions_time: {
     label: 'Time an image',
-    meaning: 'Mean at the large batch, on this machine',
+    meaning: 'At the large batch, median, on this machine',
     format: formatMilliseconds,
   },
   latency_p50: { label: 'Latency p50', meaning: 'Median at batch 1, on this machine', format: formatMilliseconds },

@@ -22,7 +22,7 @@ export function renderSummary(ranking: Ranking, records: readonly ModelRecord[])
       .map((sentence) => `- ${escapeMarkdown(sentence)}`)
       .join('\n'),
     tableOf(ranking, records),
-    `${describeCounts(records)}. Data: ${escapeMarkdown(ranking.data.name)}.`,
+    describeTable(ranking, records),
     listOf(
       'Left out',
       records
@@ -32,6 +32,13 @@ export function renderSummary(ranking: Ranking, records: readonly ModelRecord[])
     listOf('Warnings', ranking.warnings),
   ];
   return `${blocks.filter((block) => block !== '').join('\n\n')}\n`;
+}
+
+/** What the table has, and what it does not. */
+function describeTable({ data, otherData }: Ranking, records: readonly ModelRecord[]): string {
+  const other =
+    otherData === 0 ? '' : ` Not compared: ${otherData} ${otherData === 1 ? 'model' : 'models'} of other data.`;
+  return `${describeCounts(records)}. Data: ${escapeMarkdown(data.name)}.${other} Figures are of the validation split; “Test acc.” is of the test split, and never used to choose.`;
 }
 
 function tableOf({ settings }: Ranking, records: readonly ModelRecord[]): string {

@@ -69,9 +69,9 @@ function link({ label, anchor }: ModelRecord): { readonly label: string; readonl
 /** What anybody asks first, whatever the weights are. */
 export function pickKeyFigures({ figures, testFigures }: Ranked): VerdictView['keyFigures'] {
   const style = metricStyles;
-  const test = testFigures.val_acc === undefined ? 'validation' : `test ${style.val_acc.format(testFigures.val_acc)}`;
+  const test = testFigures.val_acc === undefined ? '' : `test ${style.val_acc.format(testFigures.val_acc)}`;
   return [
-    { label: 'Accuracy', value: style.val_acc.format(figures.val_acc), note: test },
+    { label: 'Validation accuracy', value: style.val_acc.format(figures.val_acc), note: test },
     {
       label: 'Parameters',
       value: style.complexity.format(figures.complexity),

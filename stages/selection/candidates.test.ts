@@ -29,7 +29,7 @@ function gather({ past, now, identities = {}, unmeasured = [] }: World): Gathere
     ...noBenchmark,
     latencies: past
       .filter(({ model }) => !missing.has(model))
-      .map(({ model }) => ({ model, p50: 1, p95: 2, mean: 0.5, throughput: 2000, batch: 256 })),
+      .map(({ model }) => ({ model, p50: 1, p95: 2, perImage: 0.5, throughput: 2000, batch: 256 })),
     unmeasured,
   };
   return gatherCandidates({

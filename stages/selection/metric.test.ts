@@ -45,7 +45,7 @@ describe('figures in words', () => {
 
 describe('readFigures', () => {
   it('takes the validation split, the size and this machine’s timing', () => {
-    const latency = { model: 'm', p50: 1.2, p95: 1.9, mean: 0.23, throughput: 4300, batch: 256 };
+    const latency = { model: 'm', p50: 1.2, p95: 1.9, perImage: 0.23, throughput: 4300, batch: 256 };
     const figures = readFigures(evaluationOf({ accuracy: 0.3, parameters: 1000 }), latency);
     expect(figures).toEqual({
       val_loss: 2.5,

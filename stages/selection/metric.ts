@@ -134,7 +134,7 @@ export function readFigures(
     complexity: complexity.parameters,
     macs: complexity.macs,
     model_bytes: complexity.bytes,
-    mean_predictions_time: latency?.mean,
+    mean_predictions_time: latency?.perImage,
     latency_p50: latency?.p50,
     latency_p95: latency?.p95,
     throughput: latency?.throughput,

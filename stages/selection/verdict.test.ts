@@ -26,7 +26,7 @@ describe('the verdict', () => {
       '"residual" is next, 0.75 points (12%) behind: "compact" gains 1.00 by prediction time and 0.75 by number of parameters and loses 1.00 by validation accuracy.',
       'The choice is firm: it stays the same with any one weight 20% smaller or larger. "residual" would win if val_acc weighed more than 3.5 instead of 2 or mean_predictions_time weighed less than 1.25 instead of 5.',
       'On the test images, which the choice does not look at, it reaches an accuracy of 24.1% and an F1 score of 23.0%.',
-      'No weights would make "beaten" the best: another model is at least as good in everything that counts, and better in something. With other weights there are 2 to choose from: "compact" and "residual".',
+      'No other weights of these metrics would make "beaten" the best: another model is at least as good in everything that counts, and better in something. The trade-off is between 2: "compact" and "residual".',
     ]);
   });
 
@@ -61,6 +61,36 @@ describe('the verdict', () => {
     );
     expect(verdict[3]).toMatch(
       /"small" would win if val_acc weighed less than now or complexity weighed more than now\.$/,
+    );
+  });
+
+  it('claims nothing of metrics that do not count', () => {
+    // "slow" would win if accuracy counted, which it does not.
+    const settings = settingsOf({ complexity: 1 });
+    const [fast, slow] = [
+      candidateOf('fast', { val_acc: 0.2, complexity: 4 }),
+      candidateOf('slow', { val_acc: 0.9, complexity: 5 }),
+    ];
+    const sentences = verdictOf([fast, slow], settings);
+    expect(sentences.join(' ')).not.toMatch(/No weights|No other weights|No change of a single weight/);
+    expect(sentences[3]).toMatch(/No change of a single one of these weights makes another model win\.$/);
+  });
+
+  it('says of equal figures that they are equal, and calls no tie a firm choice', () => {
+    const settings = settingsOf({ val_acc: 1, complexity: 1 });
+    const twins = ['a', 'b'].map((name) => candidateOf(name, { val_acc: 0.3, complexity: 4 }));
+    const [, figures, distance, firmness] = verdictOf(twins, settings);
+    expect(figures).toBe(
+      'Its figures: validation accuracy 30.0% (the same for both; weight 1) and 4 parameters (the same for both; weight 1).',
+    );
+    expect(distance).toContain('has the same score');
+    expect(firmness).toBe(
+      'No single weight made 20% smaller or larger changes that. No change of a single one of these weights makes another model win.',
+    );
+    const third = candidateOf('c', { val_acc: 0.3, complexity: 8 });
+    const fourth = candidateOf('d', { val_acc: 0.1, complexity: 9 });
+    expect(verdictOf([twins[0]!, third, fourth], settings)[1]).toBe(
+      'Its figures: validation accuracy 30.0% (joint best of 3; weight 1) and 4 parameters (best of 3; weight 1).',
     );
   });
 

@@ -55,13 +55,22 @@ function tellChoice(winner: Scored, { ranked, ordered, settings }: VerdictInput,
 function tellFigures({ candidate }: Scored, { ordered, settings }: VerdictInput): string {
   const parts = weightedMetrics(settings).map((metric) => {
     const figure = candidate.figures[metric]!;
-    const better = ordered.filter(
-      (other) => compareFigures(other.candidate.figures[metric]!, figure, settings.directions[metric]) < 0,
-    ).length;
-    const place = ordered.length === 1 ? '' : `${ordinal(better + 1)} of ${ordered.length}; `;
-    return `${nameFigure(metric, figure)} (${place}weight ${formatNumber(settings.weights[metric]!)})`;
+    const orders = ordered.map((other) =>
+      compareFigures(other.candidate.figures[metric]!, figure, settings.directions[metric]),
+    );
+    return `${nameFigure(metric, figure)} (${tellPlace(orders)}weight ${formatNumber(settings.weights[metric]!)})`;
   });
   return `Its figures: ${joinWords(parts)}.`;
+}
+
+/** "2nd of 5; ", "joint best of 5; ", "the same for all 5; ". One number for each model, its own included: negative where that one is better. */
+function tellPlace(orders: readonly number[]): string {
+  const count = orders.length;
+  if (count === 1) return '';
+  const equal = orders.filter((order) => order === 0).length;
+  if (equal === count) return `the same for ${count === 2 ? 'both' : `all ${count}`}; `;
+  const better = orders.filter((order) => order < 0).length;
+  return `${equal > 1 ? 'joint ' : ''}${ordinal(better + 1)} of ${count}; `;
 }
 
 function tellDistance(winner: Scored, second: Scored, settings: SelectionSettings, labels: Labels): string {
@@ -105,6 +114,8 @@ function tellFirmness({ ordered, shifts, crossings }: VerdictInput, labels: Labe
   const winner = ordered[0]!.candidate.id;
   const turned = shifts.filter((shift) => shift.winner !== winner);
   const others = tellCrossings(crossings, labels);
+  if (turned.length === 0 && ordered[0]!.score === ordered[1]?.score)
+    return [`No single weight made 20% smaller or larger changes that. ${others}`];
   if (turned.length === 0)
     return [`The choice is firm: it stays the same with any one weight 20% smaller or larger. ${others}`];
   const cases = turned.map(
@@ -116,7 +127,7 @@ function tellFirmness({ ordered, shifts, crossings }: VerdictInput, labels: Labe
 
 /** The three nearest changes of one weight that turn the choice, a part of the sentence for each model that would win. */
 function tellCrossings(crossings: readonly Crossing[], labels: Labels): string {
-  if (crossings.length === 0) return 'No change of a single weight makes another model win.';
+  if (crossings.length === 0) return 'No change of a single one of these weights makes another model win.';
   const changes = new Map<string, string[]>();
   for (const crossing of crossings.slice(0, 3))
     changes.set(crossing.winner, [...(changes.get(crossing.winner) ?? []), tellChange(crossing)]);
@@ -141,15 +152,16 @@ function tellTest({ candidate: { testFigures } }: Scored): readonly string[] {
   return [`On the test images, which the choice does not look at, it reaches an accuracy of ${accuracy}${f1}.`];
 }
 
-function tellFront({ ranked, ordered }: VerdictInput, labels: Labels): readonly string[] {
-  if (ordered.length < 2) return [];
+/** Of several weighted metrics; with one, the ranking has said it all. */
+function tellFront({ ranked, ordered, settings }: VerdictInput, labels: Labels): readonly string[] {
+  if (ordered.length < 2 || weightedMetrics(settings).length < 2) return [];
   const beaten = ranked.filter(({ rank, pareto }) => rank !== null && !pareto).map(({ id }) => name(id, labels));
   const front = ranked.filter(({ pareto }) => pareto).map(({ id }) => name(id, labels));
   if (beaten.length === 0)
-    return ['No model is beaten in everything that counts, so other weights may favour any of them.'];
-  const hopeless = `No weights would make ${firstFew(beaten, 'or')} the best: another model is at least as good in everything that counts, and better in something.`;
+    return ['No model is beaten in everything that counts: which one is the best depends on the weights.'];
+  const hopeless = `No other weights of these metrics would make ${firstFew(beaten, 'or')} the best: another model is at least as good in everything that counts, and better in something.`;
   if (front.length === 1) return [hopeless];
-  return [`${hopeless} With other weights there are ${front.length} to choose from: ${firstFew(front, 'and')}.`];
+  return [`${hopeless} The trade-off is between ${front.length}: ${firstFew(front, 'and')}.`];
 }
 
 function tellExcluded({ ranked }: VerdictInput, labels: Labels): readonly string[] {

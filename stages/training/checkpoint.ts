@@ -2,15 +2,7 @@
 // beside its place, synced and renamed, and carries a digest of its bytes. Knows nothing of models; numbers come and go as arrays.
 
 import { createHash } from 'node:crypto';
-import {
-  closeSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  writeSync,
-} from 'node:fs';
+import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 
 import type { EpochRecord } from './result.ts';

@@ -231,7 +231,7 @@ describe('the pipeline', () => {
       const shapes = await pipeline.repro();
       expect(shapes.code).toBe(1);
       expect(shapes.executed).toEqual([]);
-      expect(shapes.stdout + shapes.stderr).toMatch(/b.*max_pool/s);
+      expect(shapes.stdout + shapes.stderr).toMatch(/params\.yaml:\d+:\d+: model\.b\..*max_pool/);
       pipeline.models({ a, b });
       await trainsNothing();
     },

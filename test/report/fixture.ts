@@ -135,7 +135,7 @@ function buildModel(recipe: ModelRecipe, index: number, classes: readonly string
     latency:
       time === null
         ? undefined
-        : { model: digest, p50: time * 5.1, p95: time * 7.3, mean: time, throughput: 1000 / time, batch: 128 },
+        : { model: digest, p50: time * 5.1, p95: time * 7.3, perImage: time, throughput: 1000 / time, batch: 128 },
   };
 }
 

@@ -69,6 +69,7 @@ describe('the report of six models', () => {
       expect(await page.evaluate(`document.querySelector('main > section').id`)).toBe('verdict');
       const verdict = await page.innerText('#verdict');
       expect(verdict).toContain('is the best of 4 models for these weights');
+      expect(verdict).toMatch(/Validation accuracy\s+37\.6%\s+test 36\.8%/);
       expect(verdict).toMatch(/runner-up/);
       expect(verdict).toMatch(/same winner in 6 of 6 cases/);
       expect(verdict).toContain('The timing of "baseline" is missing');
@@ -289,6 +290,7 @@ describe('the report of six models', () => {
     const summary = readFileSync(report.summary, 'utf8');
     expect(summary).toMatch(/^## Best model: compact\n/);
     expect(summary).toMatch(/\| 1 \| compact \| 7\.620 \| 37\.6% \| 14,612 \| 0\.118 ms \| 36\.8% \| this run \|/);
+    expect(summary).toContain('Not compared: 2 models of other data. Figures are of the validation split;');
     expect(summary).toMatch(/### Left out\n\n- wide-residual: /);
     expect(summary).toMatch(/### Warnings\n\n- The timing of "baseline"/);
   });
