@@ -61,6 +61,9 @@ describe('standstill', () => {
     expect((await rig.run(['status', '--check'])).code).toBe(0);
     expect((await rig.run(['repro'])).stdout).toMatch(/^nothing to do: 2 stages unchanged \(\d+\.\d\ds\)\n$/);
     expect(await loadsProgram(['status', '-C', 'folder/deep'])).toBe(false);
+    expect(await loadsProgram(['repro', '-j', '2'])).toBe(false);
+    for (const jobs of ['0', '-1', 'x']) expect((await rig.run(['repro', '-j', jobs])).code).toBe(2);
+    expect((await rig.run(['status', '-j', '2'])).code).toBe(2);
     expect((await rig.run(['repro', '-C', 'nowhere'])).code).toBe(2);
   });
 

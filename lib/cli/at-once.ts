@@ -43,17 +43,22 @@ function answer(argv: readonly string[], environment: NodeJS.ProcessEnv): boolea
   return stillStands(standstill) && say(asked.command, claims.stages, { environment, startedAt });
 }
 
-/** `repro` or `status`, with `-C DIR` at most; `--check` changes nothing where all is well. */
+/** `repro` or `status`, with `-C DIR` and what changes nothing where all is well: `--check`, and a number of jobs. */
 function readAsked(argv: readonly string[]): Asked | undefined {
-  const words = argv.filter((word) => word !== '--check' || argv[0] !== 'status');
-  const at = words.indexOf('-C');
-  const folder = at < 0 ? '.' : words[at + 1];
-  const [command, ...rest] = at < 0 ? words : [...words.slice(0, at), ...words.slice(at + 2)];
-  // What begins with a dash is no folder but an option to the program, which objects to it.
-  if (folder === undefined || folder.startsWith('-') || rest.length > 0) return undefined;
-  if (command !== 'repro' && command !== 'status') return undefined;
+  let folder = '.';
+  let command: Asked['command'] | undefined;
+  for (let index = 0; index < argv.length; index++) {
+    const word = argv[index]!;
+    const value = argv[index + 1] ?? '-';
+    // What begins with a dash is no folder but an option to the program, which objects to it.
+    if (word === '-C' && !value.startsWith('-')) folder = argv[++index]!;
+    else if (command === 'repro' && (word === '-j' || word === '--jobs') && /^[1-9]\d{0,5}$/.test(value)) index++;
+    else if (command === undefined && (word === 'repro' || word === 'status')) command = word;
+    else if (command !== 'status' || word !== '--check') return undefined;
+  }
   const cwd = resolve(folder);
-  return statSync(cwd, { throwIfNoEntry: false })?.isDirectory() === true ? { command, cwd } : undefined;
+  if (command === undefined || statSync(cwd, { throwIfNoEntry: false })?.isDirectory() !== true) return undefined;
+  return { command, cwd };
 }
 
 /** False where nothing was written; throws where it cannot be. */
