@@ -151,10 +151,14 @@ describe('the report of six models', () => {
       await page.getByRole('button', { name: 'Next model' }).click();
       expect(await title()).toBe('residual');
       expect(page.url()).toContain('#model-');
+      // The page follows the address, which it is told of a moment after the click.
+      const followed = panel.locator('h3', { hasText: 'compact · ' });
       await page.locator('.ranking tbody a').nth(1).click();
+      await followed.waitFor({ timeout: 10_000 });
       expect(await title()).toMatch(/^compact · /);
       expect(await panel.innerText()).toContain('from history, 2026-03-04');
       await page.reload();
+      await followed.waitFor({ timeout: 10_000 });
       expect(await title()).toMatch(/^compact · /);
     }));
 
