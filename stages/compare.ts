@@ -2,7 +2,7 @@
 
 import { readContext } from './context/context.ts';
 import { runStage } from './context/fail.ts';
-import { compareModels, summarise } from './selection/comparison.ts';
+import { compareModels, summarise } from './comparison/comparison.ts';
 
 await runStage(async () => {
   process.stdout.write(summarise(await compareModels(readContext())));

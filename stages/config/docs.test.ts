@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 import { readDataSource } from './data-source.ts';
-import { readSelectionSettings } from './metrics.ts';
+import { readSelectionSettings } from '../selection/settings.ts';
 import { readParams } from './params.ts';
 import { smallest } from './testing.ts';
 

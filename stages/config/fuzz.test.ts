@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { canonicalJson } from './canonical.ts';
 import { readDataSource } from './data-source.ts';
-import { readSelectionSettings } from './metrics.ts';
+import { readSelectionSettings } from '../selection/settings.ts';
 import { readParams } from './params.ts';
 import { readFixture, faultsOf } from './testing.ts';
 

@@ -5,7 +5,6 @@ import { parse } from 'yaml';
 import { backbones } from './definition.ts';
 import { checkAgainst } from './schema.ts';
 import { oneBranch, paramsFaults, readFixture } from './testing.ts';
-import { metricNames } from '../selection/ranking.ts';
 
 type Part = Readonly<Record<string, unknown>>;
 const read = (name: string): Part =>
@@ -66,14 +65,6 @@ describe.each(schemas)('%s.schema.json', (_, schema) => {
 });
 
 describe('the schemas know what the contracts know', () => {
-  it('every metric, in each section', () => {
-    const { properties } = read('evaluation-metrics') as {
-      properties: Readonly<Record<string, { properties?: object }>>;
-    };
-    for (const section of ['evaluation_metrics', 'optimization_directions', 'constraints'])
-      expect(Object.keys(properties[section]!.properties!)).toEqual([...metricNames]);
-  });
-
   it('every backbone', () => {
     const { $defs } = read('params') as { $defs: { architecture: { properties: object } } };
     expect(Object.keys($defs.architecture.properties)).toEqual(['custom', 'custome', ...backbones]);

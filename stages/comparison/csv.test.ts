@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { writeCsv } from './csv.ts';
-import { selectBest } from './select.ts';
-import { candidateOf, settingsOf } from './testing.ts';
+import { selectBest } from '../selection/select.ts';
+import { candidateOf, settingsOf } from '../selection/testing.ts';
 
 describe('writeCsv', () => {
   const csv = writeCsv(

@@ -1,8 +1,8 @@
 // The ranking as a table for spreadsheets: CSV as RFC 4180 has it (comma, CRLF, quotes where needed, numbers with a point).
 
-import { weightedMetrics } from './exclude.ts';
-import { metricNames } from './ranking.ts';
-import type { MetricName, Ranked, Ranking } from './ranking.ts';
+import { weightedMetrics } from '../selection/exclude.ts';
+import { metricNames } from '../selection/ranking.ts';
+import type { MetricName, Ranked, Ranking } from '../selection/ranking.ts';
 
 type Cell = string | number | boolean | null | undefined;
 

@@ -1,10 +1,10 @@
 // Reads evaluation_metrics.yaml: what matters to the client, in canonical form.
 
-import type { Direction, MetricName, Normalisation, SelectionSettings } from '../selection/ranking.ts';
-import { metricNames } from '../selection/ranking.ts';
-import type { Fault } from './faults.ts';
-import { throwFaults } from './faults.ts';
-import { checkAgainst } from './schema.ts';
+import type { Direction, MetricName, Normalisation, SelectionSettings } from './ranking.ts';
+import { metricNames } from './ranking.ts';
+import type { Fault } from '../config/faults.ts';
+import { throwFaults } from '../config/faults.ts';
+import { checkAgainst } from '../config/schema.ts';
 
 /** What each metric means, unless the file says otherwise. */
 const standard: Readonly<Record<MetricName, Direction>> = {

@@ -7,9 +7,9 @@ import { canonicalJson } from '../config/canonical.ts';
 import type { RecordedFile } from '../context/context.ts';
 import { StageFailure } from '../context/fail.ts';
 import type { ClassDetails } from '../evaluation/result.ts';
-import type { EvaluatedModel } from './history.ts';
+import type { EvaluatedModel } from '../selection/history.ts';
 import { writeModelCard } from './model-card.ts';
-import type { Candidate, Ranking } from './ranking.ts';
+import type { Candidate, Ranking } from '../selection/ranking.ts';
 
 const topologyFile = 'model.json';
 const weightsFile = 'weights.bin';

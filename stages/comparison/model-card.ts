@@ -2,8 +2,8 @@
 
 import type { ModelDefinition, Schedule } from '../config/definition.ts';
 import type { Evaluation, SplitFigures } from '../evaluation/result.ts';
-import { formatFigure, formatNumber } from './metric.ts';
-import type { Candidate, MetricName, Ranking } from './ranking.ts';
+import { formatFigure, formatNumber } from '../selection/metric.ts';
+import type { Candidate, MetricName, Ranking } from '../selection/ranking.ts';
 
 export interface ModelCardInput {
   readonly winner: Candidate;

@@ -1,8 +1,9 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
 import { parse } from 'yaml';
-import { metricNames } from '../selection/ranking.ts';
-import { readSelectionSettings } from './metrics.ts';
-import { faultsOf, readFixture } from './testing.ts';
+import { metricNames } from './ranking.ts';
+import { readSelectionSettings } from './settings.ts';
+import { faultsOf, readFixture } from '../config/testing.ts';
 
 const settingsOf = (yaml: string) => readSelectionSettings(parse(yaml));
 
@@ -97,5 +98,16 @@ x-note: anything
   ])('tells what is wrong with %j', (yaml, messages) => {
     const lines = faultsOf(() => settingsOf(yaml)).map((line) => line.replace('evaluation_metrics.yaml: ', ''));
     expect(lines.toSorted()).toEqual([...messages].toSorted());
+  });
+});
+
+describe('evaluation-metrics.schema.json', () => {
+  it('has every metric, in each section', () => {
+    const file = new URL('../config/evaluation-metrics.schema.json', import.meta.url);
+    const { properties } = JSON.parse(readFileSync(file, 'utf8')) as {
+      properties: Readonly<Record<string, { properties?: object }>>;
+    };
+    for (const section of ['evaluation_metrics', 'optimization_directions', 'constraints'])
+      expect(Object.keys(properties[section]!.properties!)).toEqual([...metricNames]);
   });
 });

@@ -20,7 +20,7 @@ import type { ModelDefinition } from '../config/definition.ts';
 import { readContext } from '../context/context.ts';
 import type { RecordedFile } from '../context/context.ts';
 import { compareModels, summarise } from './comparison.ts';
-import { evaluateRun, evaluationOf, someDefinition, trainRun } from './testing.ts';
+import { evaluateRun, evaluationOf, someDefinition, trainRun } from '../selection/testing.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'compare-'));
 afterAll(() => rmSync(root, { recursive: true, force: true }));

@@ -6,17 +6,17 @@ import { heatmapSpec } from '../charts/heatmap.ts';
 import { renderSvg, svgToPng } from '../charts/render.ts';
 import { canonicalJson, definitionDigest } from '../config/canonical.ts';
 import type { ModelDefinition } from '../config/definition.ts';
-import { readSelectionSettings } from '../config/metrics.ts';
+import { readSelectionSettings } from '../selection/settings.ts';
 import type { StageContext } from '../context/context.ts';
 import type { DatasetIndex } from '../data/manifest.ts';
 import type { BenchmarkResult } from '../latency/result.ts';
 import { writeBest, writeNoBest } from './best.ts';
-import { gatherCandidates } from './candidates.ts';
-import type { Gathered } from './candidates.ts';
+import { gatherCandidates } from '../selection/candidates.ts';
+import type { Gathered } from '../selection/candidates.ts';
 import { writeCsv } from './csv.ts';
-import { readHistory } from './history.ts';
-import type { Ranking } from './ranking.ts';
-import { selectBest } from './select.ts';
+import { readHistory } from '../selection/history.ts';
+import type { Ranking } from '../selection/ranking.ts';
+import { selectBest } from '../selection/select.ts';
 
 /** PNG pixels for each pixel of the chart: sharp in a document and on a dense screen. Wide charts get fewer, because time grows with the pixels. */
 const pngScale = 2;
