@@ -1,4 +1,4 @@
-// Everything that has to hold before a change lands: install, lint, formatting, types, tests, and this repository's own pipeline
+// Everything that has to hold before a change lands: install, lint, formatting, types, tests, the package, and this repository's own pipeline
 // in a fresh copy, twice: the second run may execute nothing. The last line counts what passed and what failed.
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
@@ -85,6 +85,7 @@ try {
     step('formatting', 'npx', ['prettier', '--check', '--log-level', 'warn', '.']);
     step('types', 'npx', ['tsc', '-p', '.']);
     tests(folder);
+    step('the package', process.execPath, ['scripts/try-package.mjs']);
     pipeline(folder);
   }
 } finally {

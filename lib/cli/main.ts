@@ -21,6 +21,7 @@ const commands: Readonly<
   repro: { summary: 'bring stages up to date: skip, restore or execute each', load: () => import('./repro.ts') },
   status: { summary: 'what is stale, and why', load: () => import('./status.ts') },
   explain: { summary: "a stage's fingerprint, part by part", load: () => import('./explain.ts') },
+  matrix: { summary: 'the stale stages as a matrix of CI jobs', load: () => import('./matrix.ts') },
   dag: { summary: 'draw the graph', load: () => import('./dag.ts') },
   logs: { summary: "a stage's last log", load: () => import('./logs.ts') },
   checkout: { summary: 'restore outs as the lock records them', load: () => import('./checkout.ts') },

@@ -7,6 +7,7 @@ import { mayMatch } from '../graph/glob.ts';
 import type { StageName } from '../pipeline/pipeline.ts';
 import { decide } from '../plan/decide.ts';
 import type { Decision, DecisionRules } from '../plan/decide.ts';
+import type { Fingerprint } from '../plan/parts.ts';
 import type { OutRecord } from '../plan/record.ts';
 import type { Plan } from '../plan/select.ts';
 import { gatherEvidence, rememberedOuts } from './evidence.ts';
@@ -20,6 +21,8 @@ export interface Assessment {
   readonly state: StageState;
   readonly reasons: readonly Reason[];
   readonly decision: Decision;
+  /** Null where the inputs are not known yet. */
+  readonly fingerprint: Fingerprint | null;
 }
 
 export interface AssessOptions extends DecisionRules {
@@ -48,7 +51,9 @@ export async function assess(project: Project, plan: Plan, options: AssessOption
     const decision = decide(evidence, { ...options, force });
     if (decision.kind === 'execute') executing.add(index);
     if (decision.kind !== 'skip') foreseen.set(index, foresee(decision));
-    assessments.push({ name: stage.name, ...stateOf(decision), decision });
+    const { inputs } = evidence;
+    const fingerprint = inputs.kind === 'known' ? inputs.fingerprint : null;
+    assessments.push({ name: stage.name, ...stateOf(decision), decision, fingerprint });
   }
   return assessments;
 }
