@@ -318,7 +318,7 @@ describe('forged machine-local state', () => {
     const rows = new Rows(2);
     const keys = ['../outside/victim', '/outside/evil'];
     keys.forEach(() => rows.push(lstatSync(rig.path('seed')), 0));
-    writeFileSync(rig.path('.dagrun/stat.idx'), encodeSegment({ files: { columns: rows.columns, keys }, trees: [] }));
+    writeFileSync(rig.path('.dagrun/stat.idx'), encodeSegment({ columns: rows.columns, keys, trees: [] }));
     expect(await rig.states()).toEqual({ only: 'fresh' });
     rig.write({ seed: 'other\n' });
     expect((await rig.good()).executed).toEqual(['only']);

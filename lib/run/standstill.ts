@@ -6,7 +6,7 @@ import type { Digest } from '../core/digest.ts';
 import { writeFileAtomic } from '../core/disk.ts';
 import type { Stage } from '../pipeline/pipeline.ts';
 import { encodeStandstill } from '../workspace/standstill.ts';
-import type { Seen } from '../workspace/standstill.ts';
+import type { Segment } from '../workspace/segment-parts.ts';
 import { Rows, ignoredRow } from '../workspace/tree-rows.ts';
 import { lstatIfReadable } from '../workspace/files-stat.ts';
 import { buildId } from './build-id.ts';
@@ -60,7 +60,7 @@ function textsUsed(project: Project): readonly (readonly [string, Digest | null]
   ];
 }
 
-async function gatherRows(project: Project): Promise<Seen | undefined> {
+async function gatherRows(project: Project): Promise<Segment | undefined> {
   const { files, graph } = project;
   const texts: string[] = [];
   for (const [path, digest] of textsUsed(project)) {
@@ -76,7 +76,7 @@ async function gatherRows(project: Project): Promise<Seen | undefined> {
 }
 
 /** Working folders have to be there, whatever is in them. */
-function withFolders(project: Project, seen: Seen): Seen | undefined {
+function withFolders(project: Project, seen: Segment): Segment | undefined {
   const folders = [...new Set(project.graph.stages.map(({ wdir }) => wdir))].filter((wdir) => wdir !== '');
   const rows = new Rows(seen.keys.length + folders.length);
   rows.copy(seen.columns, 0, seen.keys.length);

@@ -22,7 +22,7 @@ import { IgnoreRules } from './ignore.ts';
 import { ParamFiles } from './params.ts';
 import type { ParamsProblem } from './params.ts';
 import { Places } from './places.ts';
-import type { Seen } from './standstill.ts';
+import type { Segment } from './segment-parts.ts';
 import { StatIndex } from './stat-index.ts';
 import { listEntries } from './tree-manifest.ts';
 import { observeTree, realPlace } from './tree.ts';
@@ -156,7 +156,7 @@ export class WorkspaceFiles implements Pick<WorkspaceReader, 'observe' | 'observ
    * What stat said of everything at these paths when this process observed it. Undefined where that does not vouch for all of it: something was
    * not observed, is missing, was reached through links, or has just changed; or something was forgotten, and may have been seen in two states.
    */
-  rowsOf(paths: readonly string[]): Seen | undefined {
+  rowsOf(paths: readonly string[]): Segment | undefined {
     if (this.#forgotten > 0) return undefined;
     const files: string[] = [];
     const folders: string[] = [];

@@ -2,17 +2,14 @@
 // nothing to do again: no need to read the pipeline, the lock or the cache, or to hash anything (the verifying trace of a whole run).
 // Machine-local, and only a shortcut: it may be dropped at any time. Small and without packages, as it is read before the program is loaded.
 //
-//   "dagrunst" | checksum, u32 | length of the directory, u32 | directory, JSON
-//   | file rows (tree-rows.ts), then their keys separated by NUL | folder records (tree-record.ts)
-//
-// Each part starts at a multiple of 8. Numbers are in the machine's byte order.
+//   "dagrunst" | checksum, u32 | length of the directory, u32 | the parts (segment-parts.ts); the directory says what it is true of
 
 import { lstatSync, readFileSync } from 'node:fs';
 import type { Pace } from './files-pace.ts';
-import { TreeRecord, isSound, isTreeMeta, layoutOf } from './tree-record.ts';
-import type { TreeMeta } from './tree-record.ts';
-import { aligned, columnsSize, copyColumns, ignoredRow, sameRow, viewColumns } from './tree-rows.ts';
-import type { Columns } from './tree-rows.ts';
+import { isCount, packSegment, unpackSegment } from './segment-parts.ts';
+import type { Segment } from './segment-parts.ts';
+import type { TreeRecord } from './tree-record.ts';
+import { ignoredRow, sameRow } from './tree-rows.ts';
 import { verifyTree } from './tree-verify.ts';
 
 /** What a standstill is true of, besides what lies on the disk. */
@@ -30,53 +27,20 @@ export interface Claims {
   readonly absent: readonly string[];
 }
 
-/** Rows by key: a path relative to the root, or an absolute one. */
-export interface Seen {
-  readonly columns: Columns;
-  readonly keys: readonly string[];
-  readonly trees: readonly TreeRecord[];
-}
-
 export interface Standstill {
   readonly claims: Claims;
-  readonly seen: Seen;
-}
-
-interface Directory {
-  readonly claims: Claims;
-  readonly files: number;
-  /** Bytes. */
-  readonly keys: number;
-  readonly trees: readonly TreeMeta[];
+  readonly seen: Segment;
 }
 
 const magic = Buffer.from('dagrunst');
 const headerLength = 16;
 
 export function encodeStandstill({ claims, seen }: Standstill): Uint8Array {
-  const keys = Buffer.from(seen.keys.join('\0'));
-  const directory: Directory = {
-    claims,
-    files: seen.keys.length,
-    keys: keys.length,
-    trees: seen.trees.map(({ meta }) => meta),
-  };
-  const text = Buffer.from(JSON.stringify(directory));
-  let at = aligned(headerLength + text.length);
-  const length = at + filesLength(directory) + seen.trees.reduce((sum, tree) => sum + tree.bytes.length, 0);
-  const buffer = new ArrayBuffer(length);
+  const { buffer, directory } = packSegment(seen, headerLength, { claims });
   const bytes = Buffer.from(buffer);
   magic.copy(bytes);
-  text.copy(bytes, headerLength);
-  copyColumns(seen.columns, 0, directory.files, viewColumns(buffer, at, directory.files), 0);
-  keys.copy(bytes, at + columnsSize(directory.files));
-  at += filesLength(directory);
-  for (const tree of seen.trees) {
-    bytes.set(tree.bytes, at);
-    at += tree.bytes.length;
-  }
   const header = new Uint32Array(buffer, 8, 2);
-  header[1] = text.length;
+  header[1] = directory;
   header[0] = checksum(buffer);
   return bytes;
 }
@@ -103,8 +67,9 @@ export function decodeStandstill(buffer: ArrayBufferLike): Standstill | undefine
     if (bytes.length < headerLength || bytes.length % 8 !== 0 || !bytes.subarray(0, 8).equals(magic)) return undefined;
     const [sum, length] = new Uint32Array(buffer, 8, 2);
     if (sum !== checksum(buffer)) return undefined;
-    const directory: unknown = JSON.parse(bytes.toString('utf8', headerLength, headerLength + length!));
-    return isDirectory(directory) ? readParts(buffer, directory, aligned(headerLength + length!)) : undefined;
+    const unpacked = unpackSegment(buffer, headerLength, length!);
+    const claims = unpacked?.directory['claims'];
+    return isClaims(claims) ? { claims, seen: unpacked!.segment } : undefined;
   } catch {
     return undefined;
   }
@@ -142,38 +107,12 @@ function isSame(tree: TreeRecord, base: string): boolean {
   }
 }
 
-function readParts(buffer: ArrayBufferLike, directory: Directory, start: number): Standstill | undefined {
-  const columns = viewColumns(buffer, start, directory.files);
-  const text = Buffer.from(buffer, start + columnsSize(directory.files), directory.keys).toString();
-  const keys = directory.files === 0 ? [] : text.split('\0');
-  if (keys.length !== directory.files) return undefined;
-  const trees: TreeRecord[] = [];
-  let at = start + filesLength(directory);
-  for (const meta of directory.trees) {
-    const tree = new TreeRecord(meta, buffer, at);
-    if (!isSound(tree)) return undefined;
-    trees.push(tree);
-    at += layoutOf(meta).length;
-  }
-  return at === buffer.byteLength ? { claims: directory.claims, seen: { columns, keys, trees } } : undefined;
-}
-
-function filesLength({ files, keys }: Pick<Directory, 'files' | 'keys'>): number {
-  return columnsSize(files) + aligned(keys);
-}
-
 /** FNV-1a over words: notices a file that a power cut left half written, which is all it has to. */
 function checksum(buffer: ArrayBufferLike): number {
   const words = new Uint32Array(buffer, 12, (buffer.byteLength - 12) >>> 2);
   let sum = 0x811c9dc5;
   for (let index = 0; index < words.length; index++) sum = Math.imul(sum ^ words[index]!, 0x01000193);
   return sum >>> 0;
-}
-
-function isDirectory(value: unknown): value is Directory {
-  if (typeof value !== 'object' || value === null) return false;
-  const { claims, files, keys, trees } = value as Record<string, unknown>;
-  return isClaims(claims) && isCount(files) && isCount(keys) && Array.isArray(trees) && trees.every(isTreeMeta);
 }
 
 function isClaims(value: unknown): value is Claims {
@@ -187,8 +126,4 @@ function isClaims(value: unknown): value is Claims {
     ...(Array.isArray(absent) ? (absent as unknown[]) : [0]),
   ];
   return isCount(stages) && texts.every((text) => typeof text === 'string');
-}
-
-function isCount(value: unknown): boolean {
-  return Number.isSafeInteger(value) && (value as number) >= 0;
 }

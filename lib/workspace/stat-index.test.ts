@@ -39,7 +39,7 @@ describe('the stat index', () => {
     await look();
     const bytes = readFileSync(indexPath());
     const segment = decodeSegment(copyOf(bytes))!;
-    expect(segment.files.keys).toEqual(['f']);
+    expect(segment.keys).toEqual(['f']);
     expect(segment.trees.map((tree) => [tree.meta.key, tree.meta.digest, tree.paths])).toEqual([
       ['d', plainDigest(rig.at('d')), ['', 'e']],
     ]);
@@ -64,7 +64,7 @@ describe('the stat index', () => {
 
   it('is dropped where it is cut short, longer, empty, of another kind or random', () => {
     const index = (bytes: Uint8Array): unknown => decodeSegment(copyOf(bytes));
-    const empty = encodeSegment({ files: { columns: new Rows(0).columns, keys: [] }, trees: [] });
+    const empty = encodeSegment({ columns: new Rows(0).columns, keys: [], trees: [] });
     expect(index(empty)).toBeDefined();
     fc.assert(fc.property(fc.nat(empty.length - 1), (length) => index(empty.subarray(0, length)) === undefined));
     expect(index(Buffer.concat([empty, Buffer.alloc(8)]))).toBeUndefined();
@@ -102,7 +102,7 @@ describe('the stat index', () => {
     second.setFile('d/x', { digest: digestText('x'), stat: lstatSync(rig.at('d/x')), settled: true });
     second.save();
     const third = decodeSegment(copyOf(readFileSync(indexPath())))!;
-    expect(third.files.keys).toEqual(['f', 'd/x']);
+    expect(third.keys).toEqual(['f', 'd/x']);
   });
 
   it('gives a large folder a file of its own, and takes it back when it shrinks or goes', async () => {

@@ -9,8 +9,7 @@ import type { Digest } from '../core/digest.ts';
 import { writeFileAtomic } from '../core/disk.ts';
 import { lstatIfExists } from './files-stat.ts';
 import { decodeSegment, encodeSegment } from './stat-index-format.ts';
-import type { Segment } from './stat-index-format.ts';
-import type { Seen } from './standstill.ts';
+import type { Segment } from './segment-parts.ts';
 import { ownFileRows } from './tree-record.ts';
 import type { TreeRecord } from './tree-record.ts';
 import { Rows, ignoredRow, leavingLink, rowDigest, sameRow } from './tree-rows.ts';
@@ -41,9 +40,9 @@ export class StatIndex {
 
   constructor(options: StatIndexOptions) {
     this.#options = options;
-    const { files, trees } = readSegment(`${options.folder}/stat.idx`) ?? { files: noFiles, trees: [] };
-    this.#rows.copy(files.columns, 0, files.keys.length);
-    this.#files = new Map(files.keys.map((key, row) => [key, row]));
+    const { columns, keys, trees } = readSegment(`${options.folder}/stat.idx`) ?? { ...noFiles, trees: [] };
+    this.#rows.copy(columns, 0, keys.length);
+    this.#files = new Map(keys.map((key, row) => [key, row]));
     this.#trees = new Map(trees.map((tree) => [tree.meta.key, tree]));
   }
 
@@ -65,7 +64,7 @@ export class StatIndex {
   }
 
   /** The rows of these files and the records of these folders, as they are now; undefined where stat does not vouch for one of them. */
-  extract(files: readonly string[], folders: readonly string[]): Seen | undefined {
+  extract(files: readonly string[], folders: readonly string[]): Segment | undefined {
     const rows = new Rows(files.length);
     for (const key of files) {
       const row = this.#files.get(key);
@@ -115,8 +114,9 @@ export class StatIndex {
     this.#dropGone();
     const rows = new Rows(this.#files.size);
     for (const row of this.#files.values()) rows.copy(this.#rows.columns, row, 1);
-    const files = { columns: rows.columns, keys: [...this.#files.keys()] };
-    write(`${this.#options.folder}/stat.idx`, { files, trees: [...this.#trees.values()] });
+    const { columns } = rows;
+    const trees = [...this.#trees.values()];
+    write(`${this.#options.folder}/stat.idx`, { columns, keys: [...this.#files.keys()], trees });
     this.#changed = false;
   }
 
@@ -124,7 +124,7 @@ export class StatIndex {
     for (const key of this.#unsaved) {
       const record = this.#large.get(key);
       if (record === undefined) rmSync(this.#largePath(key), { force: true });
-      else write(this.#largePath(key), { files: noFiles, trees: [record] });
+      else write(this.#largePath(key), { ...noFiles, trees: [record] });
     }
     this.#unsaved.clear();
     this.#dropGoneLarge();
