@@ -17,12 +17,14 @@ import type { Scratch } from './scratch.ts';
 export interface Channel {
   /** What the child gets as stdout and stderr. */
   readonly stdio: number | 'pipe';
+  /** Path of the named pipe that it is; undefined where it has no name. */
+  readonly pipe: string | undefined;
   /** Goes before a shell command so that both of its outputs use the channel. */
   readonly prefix: string;
   /** True once nobody holds the writing end any more and every byte was delivered. */
   readonly ended: boolean;
-  /** To be called right after the spawn, before anything else can happen. */
-  attach(child: ChildProcess): void;
+  /** To be called right after the spawn, before anything else can happen; without a child where another process has started the command. */
+  attach(child?: ChildProcess): void;
   /** Starts delivering; the bytes handed out may be overwritten as soon as `onBytes` returns. Resolves when `ended`, or closed. */
   receive(onBytes: (bytes: Buffer) => void): Promise<void>;
   /** To be called once. Frees everything, whether or not it has ended. */
@@ -90,6 +92,7 @@ export class Channels {
 
 class FifoChannel implements Channel {
   readonly stdio: number;
+  readonly pipe: string;
   readonly prefix = '';
   ended = false;
   readonly #reader: number;
@@ -100,6 +103,7 @@ class FifoChannel implements Channel {
   #isClosed = false;
 
   constructor(path: string, buffer: Buffer, release: (state: { readonly ended: boolean }) => void) {
+    this.pipe = path;
     this.#buffer = buffer;
     this.#release = release;
     // The reader first: opening a writer waits for one.
@@ -147,6 +151,7 @@ class FifoChannel implements Channel {
 
 class SocketChannel implements Channel {
   readonly stdio = 'pipe';
+  readonly pipe = undefined;
   readonly prefix = process.platform === 'win32' ? '' : 'exec 2>&1; ';
   ended = false;
   #streams: readonly Readable[] = [];
@@ -155,8 +160,8 @@ class SocketChannel implements Channel {
   #closed: Promise<unknown> = Promise.resolve();
 
   /** Output that nobody has asked for yet must not be thrown away, which is what Node.js does with it when the child exits. */
-  attach(child: ChildProcess): void {
-    this.#streams = [child.stdout, child.stderr].filter((stream) => stream !== null);
+  attach(child?: ChildProcess): void {
+    this.#streams = [child?.stdout, child?.stderr].filter((stream) => stream !== null && stream !== undefined);
     this.#closed = Promise.all(
       this.#streams.map((stream) => {
         stream.on('error', () => undefined);

@@ -1,9 +1,7 @@
 // One shell command from its start until nothing of it is left. Knows nothing of stages, lists of commands or time limits:
 // it is told by a signal when to stop.
 
-import type { ChildProcess } from 'node:child_process';
 import { accessSync, constants, statSync } from 'node:fs';
-import type { execa as Execa, Options } from 'execa';
 import { codeOf, messageOf } from '../core/result.ts';
 import type { Channel, Channels } from './channel.ts';
 import { comesTrue, endFamily, isGroupAlive } from './family.ts';
@@ -11,26 +9,22 @@ import type { Family } from './family.ts';
 import type { JobLog } from './log.ts';
 import type { MemoryMeter } from './memory.ts';
 import { findProcesses, hasProc } from './processes.ts';
-import type { Scratch } from './scratch.ts';
+import { shell, spawnCommand } from './spawn.ts';
+import type { Spawned, SpawnRequest, SpawnTools } from './spawn.ts';
 import { markerName } from './watchdog.ts';
 import type { Watchdog } from './watchdog.ts';
 
 /** What all commands of a runner share. */
-export interface CommandTools {
+export interface CommandTools extends SpawnTools {
   readonly channels: Channels;
-  readonly scratch: Scratch;
   /** Undefined where the system has no helper (Windows). */
   readonly watchdog: Watchdog | undefined;
   /** Seconds between SIGTERM and SIGKILL. */
   readonly grace: number;
 }
 
-export interface CommandRequest {
-  readonly command: string;
-  readonly cwd: string;
-  readonly env: Readonly<Record<string, string>>;
-  /** Value of the marker variable; no other command has the same. */
-  readonly marker: string;
+/** No other command has the same marker. */
+export interface CommandRequest extends SpawnRequest {
   readonly log: JobLog;
   readonly meter: MemoryMeter;
   /** Aborted: the command and all that it started are ended. */
@@ -49,14 +43,9 @@ const patience = 1;
 /** Seconds for the last bytes to arrive after everything was ended. */
 const lastWait = 0.5;
 
-/** The kernel takes no single argument of 128 KiB or more (MAX_ARG_STRLEN); a longer command becomes a script. */
-const longestArgument = 120_000;
-
-const shell = '/bin/sh';
-
 /** Runs the command to its end. Throws only where the machine fails (no temporary folder, no memory). */
 export async function runCommand(request: CommandRequest, tools: CommandTools): Promise<CommandEnd> {
-  const [channel] = await Promise.all([tools.channels.open(), loadSpawner()]);
+  const channel = await tools.channels.open();
   try {
     if (request.stop.aborted) return { kind: 'stopped' };
     return await runWith(channel, request, tools);
@@ -67,99 +56,41 @@ export async function runCommand(request: CommandRequest, tools: CommandTools): 
 }
 
 async function runWith(channel: Channel, request: CommandRequest, tools: CommandTools): Promise<CommandEnd> {
-  const script = scriptOf(channel.prefix + request.command, tools.scratch);
+  const spawned = await spawnCommand(channel, request, tools);
   try {
-    const { child, failure } = await spawn(channel, request, script);
-    const group = child.pid;
-    if (group === undefined) return { kind: 'not-started', message: explain(await failure, request) };
-    tools.watchdog?.started(group);
-    request.meter.start(group);
+    if (spawned.kind === 'failed') return { kind: 'not-started', message: explain(spawned.cause, request) };
+    tools.watchdog?.started(spawned.pid);
+    request.meter.start(spawned.pid);
     try {
-      return await follow({ child, group, channel, request, tools });
+      return await follow({ group: spawned.pid, exited: endOf(spawned, request), channel, request, tools });
     } finally {
       request.meter.stop();
-      tools.watchdog?.ended(group);
+      tools.watchdog?.ended(spawned.pid);
     }
   } finally {
-    if (script.path !== undefined) tools.scratch.remove(script.path);
+    spawned.dispose();
   }
 }
 
-interface Script {
-  readonly text: string;
-  /** Set where the text is too long to be an argument. */
-  readonly path: string | undefined;
-}
-
-function scriptOf(text: string, scratch: Scratch): Script {
-  const isLong =
-    process.platform !== 'win32' && text.length * 3 > longestArgument && Buffer.byteLength(text) > longestArgument;
-  return { text, path: isLong ? scratch.writeScript(text) : undefined };
-}
-
-let spawner: typeof Execa | undefined;
-
-async function loadSpawner(): Promise<typeof Execa> {
-  spawner ??= (await import('execa')).execa;
-  return spawner;
-}
-
-interface Spawned {
-  /** Without a pid: it could not be started, and `failure` says why. */
-  readonly child: ChildProcess;
-  readonly failure: Promise<unknown>;
-}
-
-/**
- * execa is left with the spawning itself: output, time limits, signals and cleaning up are done here, for whole process groups, and
- * its own handling of them would cost as much as the spawning.
- */
-async function spawn(channel: Channel, request: CommandRequest, script: Script): Promise<Spawned> {
-  const execa = await loadSpawner();
-  const windows = process.platform === 'win32';
-  const marker = { [markerName]: request.marker };
-  // Any descriptor will do; the type declarations know those up to 9 only.
-  const stdio = channel.stdio as 'pipe' | 3;
-  const options = {
-    cwd: request.cwd,
-    // First in the environment, where a search finds it soon, and not to be replaced.
-    env: { ...marker, ...request.env, ...marker },
-    extendEnv: false,
-    detached: !windows,
-    stdin: 'ignore',
-    stdout: stdio,
-    stderr: stdio,
-    buffer: false,
-    reject: false,
-    cleanup: false,
-    stripFinalNewline: false,
-    verbose: 'none',
-    forceKillAfterDelay: false,
-  } satisfies Options;
-  const subprocess =
-    script.path === undefined
-      ? execa(script.text, { ...options, shell: windows ? true : shell })
-      : execa(shell, [script.path], options);
-  if (subprocess.pid !== undefined) channel.attach(subprocess);
-  return { child: subprocess, failure: subprocess.then((result) => result.cause ?? result.shortMessage) };
+async function endOf(
+  { exited }: Extract<Spawned, { kind: 'started' }>,
+  { meter }: CommandRequest,
+): Promise<CommandEnd> {
+  const { code, signal } = await exited;
+  meter.stop();
+  return signal === null ? { kind: 'exited', code: code ?? 1 } : { kind: 'signalled', signal };
 }
 
 interface Running {
-  readonly child: ChildProcess;
   readonly group: number;
+  readonly exited: Promise<CommandEnd>;
   readonly channel: Channel;
   readonly request: CommandRequest;
   readonly tools: CommandTools;
 }
 
 async function follow(running: Running): Promise<CommandEnd> {
-  const { child, channel, request, tools } = running;
-  const exited = new Promise<CommandEnd>((resolve) => {
-    child.once('exit', (code, signal) => {
-      request.meter.stop();
-      resolve(signal === null ? { kind: 'exited', code: code ?? 1 } : { kind: 'signalled', signal });
-    });
-  });
+  const { exited, channel, request, tools } = running;
   const received = request.log.ready.then(() => channel.receive((bytes) => request.log.write(bytes)));
   const stop = whenAborted(request.stop);
   try {

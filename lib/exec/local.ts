@@ -10,7 +10,9 @@ import { runCommand } from './command.ts';
 import type { CommandEnd, CommandTools } from './command.ts';
 import { JobLog } from './log.ts';
 import { MemoryMeter } from './memory.ts';
+import { hasProc } from './processes.ts';
 import { Scratch } from './scratch.ts';
+import { Spawner } from './spawner.ts';
 import { Watchdog } from './watchdog.ts';
 
 export interface LocalExecutorOptions {
@@ -18,6 +20,8 @@ export interface LocalExecutorOptions {
   readonly grace?: number;
   /** Id of this runner, by which its commands are found; no other runner may have the same. Default: a random one. */
   readonly marker?: string;
+  /** The program that starts commands instead of Node.js (spawner.ts); null: none. Default: `perl` on Linux, where a fork of Node.js is slow. */
+  readonly spawner?: string | null;
 }
 
 type StopReason = 'timed-out' | 'interrupted';
@@ -29,6 +33,7 @@ export class LocalExecutor implements Executor {
   readonly name = 'local';
   readonly #grace: number;
   readonly #runner: string;
+  readonly #spawner: string | null;
   readonly #running = new Map<Stop, Promise<JobResult>>();
   #tools: CommandTools | undefined;
   #commands = 0;
@@ -36,6 +41,7 @@ export class LocalExecutor implements Executor {
   constructor(options: LocalExecutorOptions = {}) {
     this.#grace = options.grace ?? 3;
     this.#runner = options.marker ?? randomBytes(12).toString('hex');
+    this.#spawner = options.spawner === undefined ? (hasProc ? 'perl' : null) : options.spawner;
   }
 
   run(job: Job, output: JobOutput, signal: AbortSignal): Promise<JobResult> {
@@ -53,6 +59,7 @@ export class LocalExecutor implements Executor {
     for (const stop of this.#running.keys()) stop.now('interrupted');
     await Promise.all(this.#running.values());
     this.#tools?.watchdog?.close();
+    this.#tools?.spawner?.close();
     this.#tools?.scratch.close();
     this.#tools = undefined;
   }
@@ -97,7 +104,8 @@ export class LocalExecutor implements Executor {
     const scratch = new Scratch();
     const watchdog =
       process.platform === 'win32' ? undefined : new Watchdog({ runner: this.#runner, scratch: folderOf(scratch) });
-    return { scratch, watchdog, channels: new Channels(scratch), grace: this.#grace };
+    const spawner = this.#spawner === null ? undefined : new Spawner(this.#spawner);
+    return { scratch, watchdog, spawner, channels: new Channels(scratch), grace: this.#grace };
   }
 }
 
