@@ -3,7 +3,17 @@ import { parse } from 'yaml';
 import { definitionDigest } from './canonical.ts';
 import type { Op } from './definition.ts';
 import { readParams } from './params.ts';
-import { definitionOf, faultsOf, oneBranch, opsOf, paramsFaults, readFixture, smallest } from './testing.ts';
+import {
+  defaultPrepare,
+  defaultTrain,
+  definitionOf,
+  faultsOf,
+  oneBranch,
+  opsOf,
+  paramsFaults,
+  readFixture,
+  smallest,
+} from './testing.ts';
 
 /** One model whose network is of no interest. */
 const model = `model: {m: {model: ${smallest}}}`;
@@ -63,22 +73,8 @@ describe('defaults', () => {
   it('are complete', () => {
     expect(definitionOf(model)).toEqual({
       version: 1,
-      prepare: { seed: 77, split: 0.2, imageSize: [32, 32], grayscale: false },
-      train: {
-        seed: 77,
-        lr: 0.001,
-        epochs: 20,
-        batch: 64,
-        optimizer: { kind: 'adam', beta1: 0.9, beta2: 0.999, epsilon: 1e-7 },
-        schedule: { kind: 'constant', warmup: 0 },
-        weightDecay: 0,
-        labelSmoothing: 0,
-        augment: { flip: false, padCrop: 0, cutout: 0 },
-        earlyStopping: null,
-        gradClip: null,
-        keep: 'val_acc',
-        engine: 'auto',
-      },
+      prepare: defaultPrepare,
+      train: defaultTrain,
       architecture: { kind: 'custom', layers: [{ branches: [[{ op: 'flatten' }, { op: 'output', classes: 100 }]] }] },
     });
   });

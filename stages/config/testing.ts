@@ -1,10 +1,28 @@
-// For the tests of this folder: small files and what is said about them.
+// For tests: the settings of a model about which params.yaml says nothing, small files, and what is said about them. Not used by any stage.
 
 import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 import { StageFailure } from '../context/fail.ts';
-import type { ModelDefinition, Op } from './definition.ts';
+import type { ModelDefinition, Op, PrepareSettings, TrainSettings } from './definition.ts';
 import { readParams } from './params.ts';
+
+/** What `prepare` and `train` come to where params.yaml gives none of their keys: written out, so that no default changes unseen. */
+export const defaultPrepare: PrepareSettings = { seed: 77, split: 0.2, imageSize: [32, 32], grayscale: false };
+export const defaultTrain: TrainSettings = {
+  seed: 77,
+  lr: 0.001,
+  epochs: 20,
+  batch: 64,
+  optimizer: { kind: 'adam', beta1: 0.9, beta2: 0.999, epsilon: 1e-7 },
+  schedule: { kind: 'constant', warmup: 0 },
+  weightDecay: 0,
+  labelSmoothing: 0,
+  augment: { flip: false, padCrop: 0, cutout: 0 },
+  earlyStopping: null,
+  gradClip: null,
+  keep: 'val_acc',
+  engine: 'auto',
+};
 
 export function readFixture(name: 'params.yaml' | 'evaluation_metrics.yaml'): unknown {
   return parse(readFileSync(new URL(`./fixtures/${name}`, import.meta.url), 'utf8'));

@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import type { Architecture, ModelDefinition, Op, Padding } from '../config/definition.ts';
+import { defaultPrepare, defaultTrain } from '../config/testing.ts';
 import type { DatasetManifest, SplitManifest, SplitName } from '../data/manifest.ts';
 import { randomOf } from '../random/random.ts';
 import type { TrainingHistory } from '../training/result.ts';
@@ -50,22 +51,8 @@ export function definitionOf(
 ): ModelDefinition {
   return {
     version: 1,
-    prepare: { seed: 77, split: 0.2, imageSize, grayscale: false },
-    train: {
-      seed: 77,
-      lr: 0.002,
-      epochs: 1,
-      batch: 64,
-      optimizer: { kind: 'adam', beta1: 0.9, beta2: 0.999, epsilon: 1e-7 },
-      schedule: { kind: 'constant', warmup: 0 },
-      weightDecay: 0,
-      labelSmoothing: 0,
-      augment: { flip: false, padCrop: 0, cutout: 0 },
-      earlyStopping: null,
-      gradClip: null,
-      keep: 'last',
-      engine: 'wasm',
-    },
+    prepare: { ...defaultPrepare, imageSize },
+    train: { ...defaultTrain, lr: 0.002, epochs: 1, keep: 'last', engine: 'wasm' },
     architecture,
   };
 }

@@ -1,22 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import type { ModelDefinition, TrainSettings } from '../config/definition.ts';
+import { defaultTrain } from '../config/testing.ts';
 import { describeLayers, describeOp, describeTraining } from './definition.ts';
 
-const train: TrainSettings = {
-  seed: 77,
-  lr: 0.002,
-  epochs: 6,
-  batch: 64,
-  optimizer: { kind: 'adam', beta1: 0.9, beta2: 0.999, epsilon: 1e-7 },
-  schedule: { kind: 'constant', warmup: 0 },
-  weightDecay: 0,
-  labelSmoothing: 0,
-  augment: { flip: false, padCrop: 0, cutout: 0 },
-  earlyStopping: null,
-  gradClip: null,
-  keep: 'val_loss',
-  engine: 'auto',
-};
+const train: TrainSettings = { ...defaultTrain, lr: 0.002, epochs: 6, keep: 'val_loss' };
 const definition: ModelDefinition = {
   version: 1,
   prepare: { seed: 77, split: 0.2, imageSize: [32, 24], grayscale: true },

@@ -1,6 +1,7 @@
 // Candidates, settings, evaluations and recorded runs for tests. Not used by any stage.
 
 import type { ModelDefinition } from '../config/definition.ts';
+import { defaultPrepare, defaultTrain } from '../config/testing.ts';
 import type { RecordedFile, RecordedRun } from '../context/context.ts';
 import type { Evaluation, SplitFigures } from '../evaluation/result.ts';
 import { metricNames } from './ranking.ts';
@@ -50,20 +51,13 @@ export function candidateOf(
 
 export const someDefinition: ModelDefinition = {
   version: 1,
-  prepare: { seed: 77, split: 0.2, imageSize: [32, 32], grayscale: false },
+  prepare: defaultPrepare,
   train: {
-    seed: 77,
+    ...defaultTrain,
     lr: 0.002,
     epochs: 6,
-    batch: 64,
-    optimizer: { kind: 'adam', beta1: 0.9, beta2: 0.999, epsilon: 1e-7 },
     schedule: { kind: 'cosine', warmup: 1, final: 0 },
-    weightDecay: 0,
-    labelSmoothing: 0,
     augment: { flip: true, padCrop: 0, cutout: 8 },
-    earlyStopping: null,
-    gradClip: null,
-    keep: 'val_acc',
     engine: 'wasm',
   },
   architecture: {

@@ -9,6 +9,7 @@ import sharp from 'sharp';
 import { heatmapSpec } from '../../stages/charts/heatmap.ts';
 import { renderSvg } from '../../stages/charts/render.ts';
 import type { ModelDefinition } from '../../stages/config/definition.ts';
+import { defaultPrepare, defaultTrain } from '../../stages/config/testing.ts';
 import { macroMean, scoreClasses } from '../../stages/evaluation/class-scores.ts';
 import type { ClassDetails, Evaluation, Preview, SplitFigures } from '../../stages/evaluation/result.ts';
 import type { BenchmarkResult, Latency } from '../../stages/latency/result.ts';
@@ -195,21 +196,17 @@ function defineModel({ filters, epochs, lr = 0.002 }: ModelRecipe): ModelDefinit
   } as const;
   return {
     version: 1,
-    prepare: { seed: 77, split: 0.2, imageSize: [32, 32], grayscale: false },
+    prepare: defaultPrepare,
     train: {
-      seed: 77,
+      ...defaultTrain,
       lr,
       epochs,
-      batch: 64,
       optimizer: { kind: 'adamw', beta1: 0.9, beta2: 0.999, epsilon: 1e-7 },
       schedule: { kind: 'cosine', warmup: 1, final: 0.01 },
       weightDecay: 0.01,
       labelSmoothing: 0.1,
       augment: { flip: true, padCrop: 4, cutout: 0 },
       earlyStopping: { monitor: 'val_loss', patience: 5, minDelta: 0 },
-      gradClip: null,
-      keep: 'val_acc',
-      engine: 'auto',
     },
     architecture: {
       kind: 'custom',
