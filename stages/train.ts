@@ -9,11 +9,12 @@ import { readContext, type StageContext } from './context/context.ts';
 import { runStage, StageFailure } from './context/fail.ts';
 import { openDataset } from './data/dataset.ts';
 import { openEngine } from './engine/open.ts';
-import { buildModel, countClasses } from './model/build.ts';
+import { countClasses } from './model/build.ts';
 import { saveModel } from './model/files.ts';
+import { createReplica, replicaModule, type Recipe } from './model/replica.ts';
 import { rescalingOf } from './model/rescaling.ts';
 import { createReporter } from './training/report.ts';
-import { extentOf, trainModel } from './training/train.ts';
+import { extentOf, startTeam, trainModel } from './training/train.ts';
 
 await runStage(async () => train(readContext()));
 
@@ -22,16 +23,18 @@ async function train({ deps, outs, resume, fingerprint }: StageContext): Promise
   const [modelFolder, historyFile] = outs as [string, string];
   const { architecture, train: settings } = JSON.parse(readFileSync(definitionFile, 'utf8')) as ModelDefinition;
   const { manifest, read } = openDataset(dataFolder);
-  const trainSet = read('train');
-  const valSet = read('val');
+  const engine = await openEngine(settings.engine);
+  const options = { inputShape: manifest.shape, ...rescalingOf(manifest), seed: settings.seed };
+  const recipe: Recipe = { architecture, options };
+  // The other threads start while this one reads the images.
+  const team = startTeam(settings, { engine: engine.info.name, replica: { module: replicaModule, data: recipe } });
+  const trainSet = read('train', { shared: true });
+  const valSet = read('val', { shared: true });
   if (trainSet.count === 0 || valSet.count === 0)
     throw new StageFailure(
       `${manifest.name}: the train or the validation split is empty; mend \`split\` in params.yaml`,
     );
-
-  const engine = await openEngine(settings.engine);
-  const options = { inputShape: manifest.shape, ...rescalingOf(manifest), seed: settings.seed };
-  const model = buildModel(architecture, options);
+  const { model } = createReplica(recipe);
   if (countClasses(model) !== manifest.classes.length)
     throw new StageFailure(
       `the model tells ${countClasses(model)} classes apart, but ${manifest.name} has ${manifest.classes.length}: set output_classes: ${manifest.classes.length} in params.yaml`,
@@ -46,6 +49,7 @@ async function train({ deps, outs, resume, fingerprint }: StageContext): Promise
     checkpoint: { folder: resume, fingerprint },
     engine: engine.info,
     report: createReporter(extentOf(settings, trainSet.count)),
+    team,
   });
   await saveModel(model, modelFolder);
   mkdirSync(dirname(historyFile), { recursive: true });

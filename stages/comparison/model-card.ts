@@ -104,6 +104,7 @@ function describeTraining({ definition, history, data }: Evaluation): readonly (
     ['image size', `${prepare.imageSize.join(' × ')}${prepare.grayscale ? ', grayscale' : ''}`],
     ['epochs', epochs],
     ['batch', String(train.batch)],
+    ['shards', String(train.shards)],
     ['optimizer', `${train.optimizer.kind}, learning rate ${train.lr} (${describeSchedule(train.schedule)})`],
     ['weight decay', String(train.weightDecay)],
     ['label smoothing', String(train.labelSmoothing)],

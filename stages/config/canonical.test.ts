@@ -65,7 +65,7 @@ const same: readonly (readonly [string, string])[] = [
         'batch: 512',
         `batch: 512, optimizer: {name: adam, beta_1: 0.9, beta_2: 0.999, epsilon: 1.0e-7}, schedule: {name: constant, warmup: 0},
          weight_decay: 0, label_smoothing: 0, augment: {flip: false, pad_crop: 0, cutout: 0}, early_stopping: null, grad_clip: null,
-         keep: val_acc, engine: auto`,
+         keep: val_acc, shards: 8, engine: auto`,
       )
       .replace('padding: valid', 'padding: valid, strides: [1, 1], l2: 0, use_bias: true')
       .replace('pool_size: [2, 2]', 'pool_size: [2, 2], strides: [2, 2], padding: valid')

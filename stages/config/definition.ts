@@ -111,6 +111,8 @@ export interface TrainSettings {
   readonly epochs: number;
   /** Images a step. */
   readonly batch: number;
+  /** Parts that a batch is cut into, each of which goes through the model on its own; their gradients are averaged. At most `batch`. */
+  readonly shards: number;
   readonly optimizer: Optimizer;
   readonly schedule: Schedule;
   /** Decoupled weight decay: each step takes lr·weightDecay of every kernel away (not of biases or normalisation). */

@@ -79,6 +79,20 @@ describe('defaults', () => {
     });
   });
 
+  it.each([
+    [1, 1],
+    [31, 1],
+    [32, 2],
+    [64, 2],
+    [159, 2],
+    [160, 3],
+    [512, 8],
+    [4096, 8],
+  ])('cut a batch of %d into %d parts', (batch, shards) => {
+    expect(definitionOf(`train: {batch: ${batch}}\n${model}`).train.shards).toBe(shards);
+    expect(definitionOf(withOverrides(`{batch: ${batch}, shards: null}`, 'train: {shards: 5}')).train.shards).toBe(shards);
+  });
+
   it('hold for sections that are empty', () => {
     expect(definitionOf(`prepare:\ntrain:\nbenchmark:\nmodel: {m: {params: , model: ${smallest}}}`)).toEqual(
       definitionOf(model),
@@ -119,6 +133,7 @@ const trainValues: readonly (readonly [string, string, unknown])[] = [
     { kind: 'one_cycle', rise: 0.2, start: 0.1, final: 0.01 },
   ],
   ['weight_decay: 0.1', 'weightDecay', 0.1],
+  ['shards: 3', 'shards', 3],
   ['label_smoothing: 0.1', 'labelSmoothing', 0.1],
   ['augment: {flip: true, pad_crop: 4, cutout: 8}', 'augment', { flip: true, padCrop: 4, cutout: 8 }],
   ['augment: {flip: true}', 'augment', { flip: true, padCrop: 0, cutout: 0 }],
@@ -147,7 +162,7 @@ const prepareValues: readonly (readonly [string, string, unknown])[] = [
 describe('a value of train', () => {
   /** Everything is other than the default, so that an override back to it shows too. */
   const others = `train: {seed: 1, lr: 0.01, epochs: 30, batch: 4, optimizer: {name: sgd, momentum: 0.1}, schedule: {name: step, every: 7},
-    weight_decay: 0.3, label_smoothing: 0.2, augment: {cutout: 2}, early_stopping: 9, grad_clip: 9, keep: val_loss, engine: node}`;
+    weight_decay: 0.3, label_smoothing: 0.2, augment: {cutout: 2}, early_stopping: 9, grad_clip: 9, shards: 4, keep: val_loss, engine: node}`;
 
   it.each(trainValues)('%s', (yaml, key, value) => {
     expect(definitionOf(`train: {${yaml}}\n${model}`).train).toHaveProperty(key, value);
@@ -305,6 +320,7 @@ describe('what does not go together', () => {
 
   it.each([
     ['{augment: {cutout: 20}, image_size: [20, 32]}', 'augment: cutout of 20 is as large as an image of 20×32'],
+    ['{batch: 4, shards: 5}', 'shards: a batch of 4 images cannot be cut into 5 parts (set `shards` to the batch size or below, or leave it out)'],
     ['{augment: {pad_crop: 32}}', 'augment: pad_crop of 32 is as large as an image of 32×32'],
   ])('%s', (overrides, message) => expect(paramsFaults(withOverrides(overrides))).toEqual([`model.m: ${message}`]));
 

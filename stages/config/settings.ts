@@ -26,6 +26,7 @@ export interface RawTrain {
   readonly lr?: number;
   readonly epochs?: number;
   readonly batch?: number;
+  readonly shards?: number | null;
   readonly optimizer?: string | RawOptimizer;
   readonly schedule?: string | RawSchedule;
   readonly weight_decay?: number;
@@ -116,11 +117,13 @@ export function readPrepare(raw: RawPrepare): PrepareSettings {
 
 export function readTrain(raw: RawTrain): TrainSettings {
   const optimizer = readOptimizer(raw.optimizer ?? 'adam');
+  const batch = raw.batch ?? 64;
   return {
     seed: raw.seed ?? 77,
     lr: raw.lr ?? 0.001,
     epochs: raw.epochs ?? 20,
-    batch: raw.batch ?? 64,
+    batch,
+    shards: raw.shards ?? defaultShards(batch),
     optimizer,
     schedule: readSchedule(raw.schedule ?? 'constant'),
     weightDecay: raw.weight_decay ?? (optimizer.kind === 'adamw' ? 0.01 : 0),
@@ -131,6 +134,14 @@ export function readTrain(raw: RawTrain): TrainSettings {
     keep: raw.keep ?? 'val_acc',
     engine: raw.engine ?? 'auto',
   };
+}
+
+/**
+ * Parts of about 64 images, of which each is large enough for the statistics of batch normalisation and small enough for memory; two where there are
+ * 32 images or more, since most machines have two cores; eight at most. It follows from the batch alone, so that the machine decides nothing.
+ */
+function defaultShards(batch: number): number {
+  return batch < 32 ? 1 : Math.min(8, Math.max(2, Math.round(batch / 64)));
 }
 
 function readOptimizer(value: string | RawOptimizer): Optimizer {
@@ -176,6 +187,12 @@ export function checkSettings(prepare: PrepareSettings, train: TrainSettings, pa
       path,
       message: `schedule: a warm-up of ${schedule.warmup} epochs leaves nothing of ${epochs}`,
       hint: 'set `warmup` of the schedule below `epochs`',
+    });
+  if (train.shards > train.batch)
+    faults.push({
+      path,
+      message: `shards: a batch of ${train.batch} images cannot be cut into ${train.shards} parts`,
+      hint: 'set `shards` to the batch size or below, or leave it out',
     });
   const side = Math.min(...prepare.imageSize);
   const size = prepare.imageSize.join('×');

@@ -13,6 +13,7 @@ export const defaultTrain: TrainSettings = {
   lr: 0.001,
   epochs: 20,
   batch: 64,
+  shards: 2,
   optimizer: { kind: 'adam', beta1: 0.9, beta2: 0.999, epsilon: 1e-7 },
   schedule: { kind: 'constant', warmup: 0 },
   weightDecay: 0,

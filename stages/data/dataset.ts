@@ -17,8 +17,15 @@ export interface Split {
 
 export interface Dataset {
   readonly manifest: DatasetManifest;
-  /** Reads a split whole. @throws StageFailure where a label is none of the classes */
-  readonly read: (split: SplitName) => Split;
+  /**
+   * Reads a split whole. @throws StageFailure where a label is none of the classes
+   * @param options - shared: into memory that other threads see
+   */
+  readonly read: (split: SplitName, options?: ReadOptions) => Split;
+}
+
+export interface ReadOptions {
+  readonly shared: boolean;
 }
 
 /**
@@ -28,7 +35,7 @@ export interface Dataset {
 export function openDataset(folder: string): Dataset {
   const manifest = readManifest(folder);
   for (const name of splitNames) checkSizes(folder, manifest, name);
-  return { manifest, read: (name) => readSplit(folder, manifest, name) };
+  return { manifest, read: (name, options) => readSplit(folder, manifest, name, options) };
 }
 
 function readManifest(folder: string): DatasetManifest {
@@ -56,21 +63,23 @@ function checkSizes(folder: string, { splits, shape }: DatasetManifest, name: Sp
   }
 }
 
-function readSplit(folder: string, { splits, classes }: DatasetManifest, name: SplitName): Split {
+function readSplit(folder: string, { splits, classes }: DatasetManifest, name: SplitName, options: ReadOptions = { shared: false }): Split {
   const { count, images, labels: file } = splits[name];
-  const bytes = readWhole(join(folder, file));
+  const bytes = readWhole(join(folder, file), { shared: false });
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const labels = Uint16Array.from({ length: count }, (_, index) => view.getUint16(index * 2, true));
+  const labels = new Uint16Array(options.shared ? new SharedArrayBuffer(2 * count) : new ArrayBuffer(2 * count));
+  for (let index = 0; index < count; index++) labels[index] = view.getUint16(index * 2, true);
   const wrong = labels.findIndex((label) => label >= classes.length);
   if (wrong >= 0) throw broken(folder, `image ${wrong} of ${name} has the label ${labels[wrong]}, but there are ${classes.length} classes`);
-  return { count, images: readWhole(join(folder, images)), labels };
+  return { count, images: readWhole(join(folder, images), options), labels };
 }
 
 /** A file of any size: readFileSync ends at 2 GiB. */
-function readWhole(path: string): Uint8Array {
+function readWhole(path: string, { shared }: ReadOptions): Uint8Array {
   const file = openSync(path, 'r');
   try {
-    const bytes = new Uint8Array(statSync(path).size);
+    const { size } = statSync(path);
+    const bytes = new Uint8Array(shared ? new SharedArrayBuffer(size) : new ArrayBuffer(size));
     for (let done = 0; done < bytes.length;) {
       const read = readSync(file, bytes, done, Math.min(bytes.length - done, 1 << 28), done);
       if (read === 0) throw new Error(`${path} became shorter while it was read`);

@@ -21,7 +21,7 @@ export function describeTraining({ prepare, train }: ModelDefinition): Setting[]
     { name: 'Learning rate', value: formatSetting(train.lr) },
     { name: 'Schedule', value: describeSchedule(train.schedule) },
     { name: 'Epochs', value: String(train.epochs) },
-    { name: 'Batch', value: String(train.batch) },
+    { name: 'Batch', value: describeBatch(train) },
     { name: 'Seed', value: String(train.seed) },
     { name: 'Weight decay', value: orNone(train.weightDecay) },
     { name: 'Label smoothing', value: orNone(train.labelSmoothing) },
@@ -126,6 +126,10 @@ function describeSchedule(schedule: Schedule): string {
     case 'step':
       return `× ${formatSetting(schedule.gamma)} every ${countEpochs(schedule.every)}${warmup}`;
   }
+}
+
+function describeBatch({ batch, shards }: ModelDefinition['train']): string {
+  return shards === 1 ? String(batch) : `${batch}, in ${shards} parts`;
 }
 
 function describeAugmentation({ augment }: ModelDefinition['train']): string {

@@ -14,10 +14,23 @@ export function* partsOf(order: Uint32Array, size: number): Generator<Uint32Arra
   for (let start = 0; start < order.length; start += size) yield order.subarray(start, start + size);
 }
 
-/** The images of the given indices, each changed by the augmenter for this epoch. */
-export function gatherAugmented(set: Split, indices: Uint32Array, augmenter: Augmenter, epoch: number): Batch {
+/**
+ * The images of the given indices, each changed by the augmenter for this epoch.
+ * @param memory - where the pixels go, if it is long enough: they are overwritten by the next batch
+ */
+export function gatherAugmented(
+  set: Split,
+  indices: Uint32Array,
+  {
+    augmenter,
+    epoch,
+    memory,
+  }: { readonly augmenter: Augmenter; readonly epoch: number; readonly memory?: Float32Array },
+): Batch {
   const size = set.images.length / set.count;
-  const images = new Float32Array(indices.length * size);
+  const length = indices.length * size;
+  const images =
+    memory !== undefined && memory.length >= length ? memory.subarray(0, length) : new Float32Array(length);
   const labels = new Uint16Array(indices.length);
   indices.forEach((index, row) => {
     const image = set.images.subarray(index * size, (index + 1) * size);
@@ -25,13 +38,4 @@ export function gatherAugmented(set: Split, indices: Uint32Array, augmenter: Aug
     labels[row] = set.labels[index]!;
   });
   return { images, labels };
-}
-
-/** The images from `start` on, in stored order and as they are; at most `size`. */
-export function gatherPlain(set: Split, start: number, size: number): Batch {
-  const pixels = set.images.length / set.count;
-  return {
-    images: Float32Array.from(set.images.subarray(start * pixels, (start + size) * pixels)),
-    labels: set.labels.slice(start, start + size),
-  };
 }

@@ -25,7 +25,8 @@ export interface CheckpointFit {
   readonly fingerprint: string;
   /** Elements of each array. */
   readonly weights: readonly number[];
-  readonly slots: readonly number[];
+  /** After so many epochs: phases of a training have optimisers of different sizes. */
+  readonly slots: (epochs: number) => readonly number[];
 }
 
 export type CheckpointReading =
@@ -75,11 +76,12 @@ export function readCheckpoint(folder: string, fit: CheckpointFit): CheckpointRe
   const end = body.indexOf('\n') + 1;
   const header = JSON.parse(body.subarray(0, end).toString()) as Header;
   if (header.fingerprint !== fit.fingerprint) return ignored('it belongs to other inputs');
-  const sizes = [...fit.weights, ...fit.slots, ...(header.hasKept ? fit.weights : [])];
+  const slotSizes = fit.slots(header.records.length);
+  const sizes = [...fit.weights, ...slotSizes, ...(header.hasKept ? fit.weights : [])];
   const arrays = splitArrays(body.subarray(end), sizes);
   if (arrays === undefined) return ignored('it belongs to another model');
   const slotsFrom = fit.weights.length;
-  const keptFrom = slotsFrom + fit.slots.length;
+  const keptFrom = slotsFrom + slotSizes.length;
   const { records, seconds, optimizerSteps, hasKept } = header;
   const weights = arrays.slice(0, slotsFrom);
   const slots = arrays.slice(slotsFrom, keptFrom);

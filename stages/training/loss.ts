@@ -21,9 +21,11 @@ export function smoothLabels(labels: Uint16Array, classes: number, smoothing: nu
   return targets;
 }
 
-/** Mean over the images of −Σ target·log softmax(logits). Both [n, classes]; differentiable by the logits. */
-export function crossEntropy(logits: tf.Tensor2D, targets: tf.Tensor2D): tf.Scalar {
-  const images = logits.shape[0];
+/**
+ * Σ over the images of −Σ target·log softmax(logits), divided by `images`: the mean, or, where there are more images in the batch than these, their share
+ * in the mean. Logits and targets are [n, classes]; differentiable by the logits.
+ */
+export function crossEntropy(logits: tf.Tensor2D, targets: tf.Tensor2D, images: number = logits.shape[0]): tf.Scalar {
   return tf.tidy(() => tf.mul<tf.Scalar>(tf.sum(tf.mul(tf.logSoftmax(logits), targets)), -1 / images));
 }
 

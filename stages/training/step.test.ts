@@ -8,12 +8,13 @@ import { buildModel } from '../model/build.ts';
 import { randomOf } from '../random/random.ts';
 import type { Batch } from './batch.ts';
 import { customArchitecture } from './fixtures/toy.ts';
-import { computeStep, parametersOf, predictLogits } from './step.ts';
+import { computeStep, parametersOf } from './step.ts';
 
 const batch: Batch = {
   images: Float32Array.from({ length: 4 * 6 * 6 * 3 }, (_, index) => (index * 7919) % 256),
   labels: Uint16Array.of(0, 1, 2, 1),
 };
+const plain = { labelSmoothing: 0 };
 const build = (architecture: Architecture): tfl.LayersModel =>
   buildModel(architecture, { inputShape: [6, 6, 3], scale: 1 / 64, offset: -2, seed: 3 });
 
@@ -99,7 +100,7 @@ describe('the gradient of a step', () => {
   it.each(architectures)('is that of the loss: %s', (_, architecture) => {
     const model = build(architecture);
     const parameters = parametersOf(model);
-    const { gradients, logits, loss } = computeStep(model, parameters, batch, 0.1);
+    const { gradients, logits, loss } = computeStep(model, parameters, batch, { labelSmoothing: 0.1 });
     expect(logits.shape).toEqual([4, 3]);
     expect(gradients.map(({ shape }) => shape)).toEqual(parameters.map(({ variable }) => variable.shape));
     parameters.forEach(({ variable }, index) => {
@@ -113,7 +114,7 @@ describe('the gradient of a step', () => {
       const epsilon = 0.001;
       const lossAt = (sign: number): number => {
         variable.assign(tf.add(start, tf.mul(direction, sign * epsilon)));
-        return computeStep(model, parameters, batch, 0.1).loss.dataSync()[0]!;
+        return computeStep(model, parameters, batch, { labelSmoothing: 0.1 }).loss.dataSync()[0]!;
       };
       const measured = (lossAt(1) - lossAt(-1)) / (2 * epsilon);
       variable.assign(start);
@@ -125,7 +126,7 @@ describe('the gradient of a step', () => {
   it('reaches every weight of a model with everything', () => {
     const model = build(architectures.at(-1)![1]);
     const parameters = parametersOf(model);
-    const { gradients } = computeStep(model, parameters, batch, 0);
+    const { gradients } = computeStep(model, parameters, batch, plain);
     const norms = gradients.map((gradient) => tf.norm(gradient).dataSync()[0]!);
     expect(norms).toHaveLength(model.trainableWeights.length);
     for (const norm of norms) expect(norm).toBeGreaterThan(1e-4);
@@ -161,7 +162,7 @@ describe('the gradient of a step', () => {
       [0, 0, 0],
       [1, 1, 1],
     ]);
-    computeStep(model, parametersOf(model), batch, 0);
+    computeStep(model, parametersOf(model), batch, plain);
     const [mean, variance] = statistics();
     const pixels = tf.sub(tf.div(tf.tensor4d(batch.images, [4, 6, 6, 3]), 64), 2);
     const moments = tf.moments(pixels, [0, 1, 2]);
@@ -170,7 +171,7 @@ describe('the gradient of a step', () => {
       const right = expected[which]!.dataSync();
       values.forEach((value, index) => expect(value).toBeCloseTo(right[index]!, 4));
     });
-    predictLogits(model, batch.images);
+    model.predictOnBatch(tf.tensor4d(batch.images, [4, 6, 6, 3]));
     expect(statistics()).toEqual([mean, variance]);
   });
 
@@ -178,8 +179,8 @@ describe('the gradient of a step', () => {
     const model = build(architectures.at(-2)![1]);
     const parameters = parametersOf(model);
     const run = (): void => {
-      const { gradients, logits, loss } = computeStep(model, parameters, batch, 0.1);
-      tf.dispose([...gradients, logits, loss, predictLogits(model, batch.images)]);
+      const { gradients, logits, loss } = computeStep(model, parameters, batch, { labelSmoothing: 0.1 });
+      tf.dispose([...gradients, logits, loss]);
     };
     run();
     const { numTensors, numBytes } = tf.memory();

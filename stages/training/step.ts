@@ -10,7 +10,7 @@ import type { Parameter } from './optimizer.ts';
 export interface StepResult {
   /** Of each parameter, in order. */
   readonly gradients: readonly tf.Tensor[];
-  /** Cross-entropy against the (smoothed) labels, and the penalties of the layers: what the gradients are of. */
+  /** Share in the mean cross-entropy against the (smoothed) labels, and the penalties of the layers: what the gradients are of. */
   readonly loss: tf.Scalar;
   /** [n, classes] */
   readonly logits: tf.Tensor2D;
@@ -25,12 +25,20 @@ export function parametersOf(model: tfl.LayersModel): readonly Parameter[] {
   });
 }
 
-/** Runs a batch forward in training mode and back. The caller disposes what it gets. */
+export interface LossOptions {
+  readonly labelSmoothing: number;
+  /** Images of the whole batch, of which these are a part. Without it these are all. */
+  readonly batchImages?: number;
+  /** Whether the penalties of the layers are part of this loss: they count once in a batch, whatever its parts. Without it they are. */
+  readonly hasPenalties?: boolean;
+}
+
+/** Runs (a part of) a batch forward in training mode and back. The caller disposes what it gets. */
 export function computeStep(
   model: tfl.LayersModel,
   parameters: readonly Parameter[],
   batch: Batch,
-  labelSmoothing: number,
+  { labelSmoothing, batchImages = batch.labels.length, hasPenalties = true }: LossOptions,
 ): StepResult {
   return tf.tidy(() => {
     const [, ...shape] = model.inputs[0]!.shape as number[];
@@ -42,18 +50,12 @@ export function computeStep(
     let logits: tf.Tensor2D | undefined;
     const { value, grads } = tf.variableGrads(() => {
       logits = tf.keep(model.apply(images, { training: true }) as tf.Tensor2D);
-      const penalties = model.calculateLosses();
-      return penalties.reduce<tf.Scalar>((sum, penalty) => tf.add(sum, penalty), crossEntropy(logits, targets));
+      const penalties = hasPenalties ? model.calculateLosses() : [];
+      const loss = crossEntropy(logits, targets, batchImages);
+      return penalties.reduce<tf.Scalar>((sum, penalty) => tf.add(sum, penalty), loss);
     }, variables);
     return { gradients: variables.map(({ name }) => grads[name]!), loss: value, logits: logits! };
   });
-}
-
-/** The logits of a batch in inference mode. The caller disposes them. */
-export function predictLogits(model: tfl.LayersModel, images: Float32Array): tf.Tensor2D {
-  const [, ...shape] = model.inputs[0]!.shape as number[];
-  const count = images.length / shape.reduce((a, b) => a * b, 1);
-  return tf.tidy(() => model.apply(tf.tensor(images, [count, ...shape]), { training: false }) as tf.Tensor2D);
 }
 
 /**

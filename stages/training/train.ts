@@ -1,31 +1,45 @@
 // The training loop: epochs of shuffled, augmented batches, validation after each, a checkpoint after each, and in the end the best weights. All that
-// is random is addressed by seed, epoch, step and image, so that a training which was interrupted ends as one that was not. Knows nothing of stages.
+// is random is addressed by seed, epoch, step and image, so that a training which was interrupted ends as one that was not. The work of an epoch is
+// done by a team of threads (rank.ts), of which this is the one that leads. Knows nothing of stages.
 
-import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
 
 import type { TrainSettings } from '../config/definition.ts';
 import { StageFailure } from '../context/fail.ts';
 import type { Split } from '../data/dataset.ts';
 import type { EngineInfo } from '../engine/engine.ts';
-import { permutation, randomOf } from '../random/random.ts';
-import { createAugmenter, type Augmenter } from './augment.ts';
-import { gatherAugmented, gatherPlain, partsOf } from './batch.ts';
+import { countThreads, openTeam, type Team } from '../threads/team.ts';
 import { readCheckpoint, writeCheckpoint, type Checkpoint } from './checkpoint.ts';
-import { seedDropout, type DropoutClock } from './dropout.ts';
-import { addScores, noScore, scoreLogits, type Score } from './loss.ts';
-import { createOptimizer, type Optimizer, type Parameter } from './optimizer.ts';
+import { addScores, noScore, type Score } from './loss.ts';
+import { phaseAt, type Phase } from './phases.ts';
+import {
+  addedCounter,
+  appliedCounter,
+  batchFields,
+  countValBatches,
+  enterPhase,
+  openRank,
+  partFields,
+  takenCounter,
+  trainEpoch,
+  validateBatches,
+  type Command,
+  type Rank,
+  type RankData,
+  type Shared,
+} from './rank.ts';
 import type { TrainingReporter } from './report.ts';
 import type { EpochRecord, TrainingHistory } from './result.ts';
-import { learningRateAt, type Extent } from './schedule.ts';
+import type { Extent } from './schedule.ts';
 import { isStalled, keptEpoch } from './selection.ts';
-import { clipByGlobalNorm, computeStep, parametersOf, predictLogits, type StepResult } from './step.ts';
 import { readWeights, weightSizes, writeWeights } from './weights.ts';
 
 export interface TrainingTask {
   /** With its initial weights; in the end it has those of the kept epoch. */
   readonly model: tfl.LayersModel;
   readonly settings: TrainSettings;
+  /** Phases of fine-tuning, the first from epoch 1 on; without them all of the model is trained in one. */
+  readonly phases?: readonly Phase[] | undefined;
   readonly train: Split;
   readonly val: Split;
   /** Mean colour of the train split, a value (0–255) a channel. */
@@ -34,14 +48,14 @@ export interface TrainingTask {
   readonly checkpoint: { readonly folder: string; readonly fingerprint: string };
   readonly engine: EngineInfo;
   readonly report: TrainingReporter;
+  /** From startTeam, with the same settings. It is closed in the end. Without it this thread does all the work. */
+  readonly team?: Team;
 }
 
-interface Session extends Omit<TrainingTask, 'checkpoint' | 'engine'> {
+interface Session extends Omit<TrainingTask, 'team' | 'phases'> {
   readonly extent: Extent;
-  readonly parameters: readonly Parameter[];
-  readonly optimizer: Optimizer;
-  readonly dropout: DropoutClock;
-  readonly augmenter: Augmenter;
+  readonly team: Team;
+  readonly rank: Rank;
 }
 
 /** What of the training so far is not in the model and the optimiser. */
@@ -52,59 +66,128 @@ interface Progress {
   readonly kept: readonly Float32Array[] | null;
 }
 
-/** Images a step of validation. */
-const validationBatch = 256;
-
 /** How many steps a training has. */
 export function extentOf(settings: TrainSettings, images: number): Extent {
   return { epochs: settings.epochs, stepsPerEpoch: Math.ceil(images / settings.batch) };
 }
 
-/** Trains a model, going on from a checkpoint that fits. Throws a StageFailure where the loss is no longer a number. */
+export interface TeamChoice extends Pick<RankData, 'replica'> {
+  readonly engine: EngineInfo['name'];
+  /** In place of one a core. */
+  readonly threads?: number;
+}
+
+/**
+ * Starts the threads that a training is done with, which takes them some time: nobody waits. There are no others than this one on engines that bring
+ * threads of their own.
+ */
+export function startTeam(settings: TrainSettings, { engine, replica, threads }: TeamChoice): Team {
+  const data: RankData = { settings, replica };
+  const program = new URL('./rank.ts', import.meta.url).href;
+  const count = engine === 'wasm' ? (threads ?? countThreads(settings.shards)) : 1;
+  return openTeam({ threads: count, program, data });
+}
+
+/** Trains a model, going on from a checkpoint that fits. Throws a StageFailure where the loss is no longer a number, or a thread fails. */
 export async function trainModel(task: TrainingTask): Promise<TrainingHistory> {
-  const session = openSession(task);
+  const team = task.team ?? openTeam({ threads: 1, program: '', data: null });
   try {
-    let progress = resume(session, task);
-    const { settings } = session;
-    while (progress.records.length < settings.epochs && !isStalled(progress.records, settings.earlyStopping)) {
-      progress = await runEpoch(session, progress);
-      writeCheckpoint(task.checkpoint.folder, task.checkpoint.fingerprint, await snapshot(session, progress));
+    const { session, progress } = await begin(task, team);
+    try {
+      return await finish(session, progress, task);
+    } finally {
+      session.rank.replica.dispose();
     }
-    if (progress.kept !== null) writeWeights(session.model, progress.kept);
-    return summarise(progress, task);
   } finally {
-    session.optimizer.dispose();
+    await team.close();
   }
 }
 
-function openSession(task: TrainingTask): Session {
-  const { model, settings, train, meanColour } = task;
-  const parameters = parametersOf(model);
+async function finish(session: Session, start: Progress, task: TrainingTask): Promise<TrainingHistory> {
+  const { settings, checkpoint } = session;
+  let progress = start;
+  while (progress.records.length < settings.epochs && !hasStalled(session, progress)) {
+    progress = await runEpoch(session, progress);
+    writeCheckpoint(checkpoint.folder, checkpoint.fingerprint, await snapshot(session, progress));
+  }
+  if (progress.kept !== null) writeWeights(session.model, progress.kept);
+  return summarise(progress, task);
+}
+
+/** Early stopping looks at the epochs of the last phase alone: those before it lead up to it. */
+function hasStalled({ settings, rank }: Session, { records }: Progress): boolean {
+  const { fromEpoch } = rank.phases.at(-1)!;
+  return isStalled(
+    records.filter(({ epoch }) => epoch >= fromEpoch),
+    settings.earlyStopping,
+  );
+}
+
+/** Goes on from a checkpoint, or starts anew, and brings the other threads there. */
+async function begin(task: TrainingTask, team: Team): Promise<{ session: Session; progress: Progress }> {
+  const { model, settings, phases } = task;
+  const shared = share(task, team.threads);
+  const { signals } = team;
+  const rank = openRank({ model, settings, phases, shared, signals, finishedEpochs: 0 });
+  const session = { ...task, team, rank, extent: extentOf(settings, task.train.count) };
+  const progress = resume(session);
+  const finishedEpochs = progress.records.length;
+  const optimizer = finishedEpochs === 0 ? null : await rank.replica.optimizerState();
+  const weights = await readWeights(model);
+  team.post({ kind: 'begin', shared, start: { finishedEpochs, weights, optimizer } } satisfies Command);
+  return { session, progress };
+}
+
+function share({ model, settings, train, val, meanColour }: TrainingTask, threads: number): Shared {
+  const elements = weightSizes(model).reduce((sum, size) => sum + size, 0);
   const shape = model.inputs[0]!.shape.slice(1) as [number, number, number];
   return {
-    ...task,
-    extent: extentOf(settings, train.count),
-    parameters,
-    optimizer: createOptimizer(settings.optimizer, parameters, settings.weightDecay),
-    dropout: seedDropout(model, settings.seed),
-    augmenter: createAugmenter(settings.augment, shape, meanColour, settings.seed),
+    threads,
+    train: shareSplit(train),
+    val: shareSplit(val),
+    meanColour,
+    sums: new Float32Array(new SharedArrayBuffer(threads === 1 ? 0 : 4 * elements)),
+    partScores: new Float64Array(new SharedArrayBuffer(8 * partFields * settings.shards)),
+    valScores: new Float64Array(new SharedArrayBuffer(8 * batchFields * countValBatches(val.count, shape))),
   };
 }
 
-function resume({ model, optimizer, report, extent }: Session, { checkpoint }: TrainingTask): Progress {
+/** The split in memory that other threads see: itself where it was read into such. */
+function shareSplit({ count, images, labels }: Split): Split {
+  if (images.buffer instanceof SharedArrayBuffer && labels.buffer instanceof SharedArrayBuffer)
+    return { count, images, labels };
+  const shared = {
+    count,
+    images: new Uint8Array(new SharedArrayBuffer(images.byteLength)),
+    labels: new Uint16Array(new SharedArrayBuffer(labels.byteLength)),
+  };
+  shared.images.set(images);
+  shared.labels.set(labels);
+  return shared;
+}
+
+function resume({ model, rank, report, extent, checkpoint }: Session): Progress {
   const { folder, fingerprint } = checkpoint;
-  const reading = readCheckpoint(folder, { fingerprint, weights: weightSizes(model), slots: optimizer.slotSizes });
+  const { replica } = rank;
+  const slotsAfter = (epochs: number): readonly number[] => {
+    enterPhase(rank, epochs);
+    return replica.slotSizes();
+  };
+  const reading = readCheckpoint(folder, { fingerprint, weights: weightSizes(model), slots: slotsAfter });
   if (reading.kind === 'ignored') report.note(reading.reason);
-  if (reading.kind !== 'found') return { records: [], seconds: 0, kept: null };
+  if (reading.kind !== 'found') {
+    enterPhase(rank, 0);
+    return { records: [], seconds: 0, kept: null };
+  }
   const { records, seconds, optimizerSteps, weights, slots, kept } = reading.checkpoint;
   writeWeights(model, weights);
-  optimizer.restore({ steps: optimizerSteps, slots });
+  replica.restoreOptimizer({ steps: optimizerSteps, slots });
   report.note(`going on after epoch ${records.length}/${extent.epochs} of an interrupted training`);
   return { records, seconds, kept };
 }
 
-async function snapshot({ model, optimizer }: Session, progress: Progress): Promise<Checkpoint> {
-  const { steps, slots } = await optimizer.state();
+async function snapshot({ model, rank }: Session, progress: Progress): Promise<Checkpoint> {
+  const { steps, slots } = await rank.replica.optimizerState();
   return { ...progress, optimizerSteps: steps, weights: await readWeights(model), slots };
 }
 
@@ -122,13 +205,13 @@ function summarise({ records, seconds }: Progress, { settings, engine }: Trainin
 async function runEpoch(session: Session, before: Progress): Promise<Progress> {
   const started = performance.now();
   const epoch = before.records.length + 1;
-  const { settings, model } = session;
+  const { settings, model, rank } = session;
   const wasBest = keptEpoch(before.records, settings.keep) === epoch - 1;
   const previous = wasBest && settings.keep !== 'last' && epoch > 1 ? await readWeights(model) : before.kept;
-  const trained = await trainEpoch(session, epoch);
-  const validated = meanOf(await validate(model, session.val));
-  const { lr } = trained;
-  if (!Number.isFinite(validated.loss)) throw diverged(`epoch ${epoch}: val_loss is ${validated.loss}`, lr, settings);
+  const trained = await runTraining(session, epoch);
+  const validated = meanOf(await runValidation(session));
+  if (!Number.isFinite(validated.loss))
+    throw diverged(`epoch ${epoch}: val_loss is ${validated.loss}`, trained.lr, { settings, rank }, epoch);
   const record: EpochRecord = { ...trained, valLoss: validated.loss, valAcc: validated.acc };
   const records = [...before.records, record];
   session.report.epoch(record);
@@ -136,77 +219,67 @@ async function runEpoch(session: Session, before: Progress): Promise<Progress> {
   return { records, seconds, kept: keptEpoch(records, settings.keep) === epoch ? null : previous };
 }
 
-async function trainEpoch(session: Session, epoch: number): Promise<Omit<EpochRecord, 'valLoss' | 'valAcc'>> {
+async function runTraining(session: Session, epoch: number): Promise<Omit<EpochRecord, 'valLoss' | 'valAcc'>> {
   const started = performance.now();
-  const { settings, train, extent } = session;
-  const order = permutation(train.count, randomOf(settings.seed, 'shuffle', epoch));
+  const { train, rank, report } = session;
   let score = noScore;
-  let step = 0;
   let lr = 0;
-  for (const indices of partsOf(order, settings.batch)) {
-    const globalStep = (epoch - 1) * extent.stepsPerEpoch + step;
-    lr = learningRateAt(globalStep, settings.lr, settings.schedule, extent);
-    score = addScores(score, await trainStep(session, { epoch, step, globalStep, indices, lr }));
-    step += 1;
-    const imagesPerSecond = (score.images * 1000) / (performance.now() - started);
-    session.report.step({ epoch, step, loss: score.loss / score.images, imagesPerSecond });
-  }
+  await together(session, { kind: 'train', epoch }, () =>
+    trainEpoch(rank, epoch, ({ step, parts, lr: rate }) => {
+      lr = rate;
+      const { loss, score: gained } = addParts(rank.shared.partScores, parts.length);
+      if (!Number.isFinite(loss))
+        throw diverged(`epoch ${epoch}, step ${step + 1}: the loss is ${loss}`, lr, session, epoch);
+      score = addScores(score, gained);
+      const imagesPerSecond = (score.images * 1000) / (performance.now() - started);
+      report.step({ epoch, step: step + 1, loss: score.loss / score.images, imagesPerSecond });
+    }),
+  );
   const seconds = (performance.now() - started) / 1000;
   return { epoch, ...meanOf(score), lr, seconds, imagesPerSecond: train.count / seconds };
 }
 
-interface Step {
-  readonly epoch: number;
-  /** In the epoch, from 0. */
-  readonly step: number;
-  readonly globalStep: number;
-  readonly indices: Uint32Array;
-  readonly lr: number;
-}
-
-async function trainStep(session: Session, { epoch, step, globalStep, indices, lr }: Step): Promise<Score> {
-  const { model, parameters, settings, dropout, augmenter, train } = session;
-  const batch = gatherAugmented(train, indices, augmenter, epoch);
-  dropout.setStep(globalStep);
-  const result = computeStep(model, parameters, batch, settings.labelSmoothing);
-  try {
-    const [[loss], logits] = await Promise.all([result.loss.data(), result.logits.data<'float32'>()]);
-    if (!Number.isFinite(loss)) throw diverged(`epoch ${epoch}, step ${step + 1}: the loss is ${loss!}`, lr, settings);
-    applyGradients(session, result, lr);
-    return scoreLogits(logits, batch.labels);
-  } finally {
-    tf.dispose([result.loss, result.logits, ...result.gradients]);
-  }
-}
-
-function applyGradients({ settings, optimizer }: Session, { gradients }: StepResult, lr: number): void {
-  if (settings.gradClip === null) {
-    optimizer.apply(gradients, lr);
-    return;
-  }
-  const clipped = clipByGlobalNorm(gradients, settings.gradClip);
-  optimizer.apply(clipped, lr);
-  tf.dispose([...clipped]);
-}
-
-/** Scores a model on a split, in inference mode. */
-export async function validate(model: tfl.LayersModel, set: Split): Promise<Score> {
+async function runValidation(session: Session): Promise<Score> {
+  const { rank } = session;
+  await together(session, { kind: 'validate' }, () => validateBatches(rank));
+  const { valScores } = rank.shared;
   let score = noScore;
-  for (let start = 0; start < set.count; start += validationBatch) {
-    const { images, labels } = gatherPlain(set, start, validationBatch);
-    const logits = predictLogits(model, images);
-    score = addScores(score, scoreLogits(await logits.data<'float32'>(), labels));
-    logits.dispose();
+  for (let start = 0; start < valScores.length; start += batchFields) {
+    const [images, loss, correct] = valScores.subarray(start, start + batchFields) as unknown as [
+      number,
+      number,
+      number,
+    ];
+    score = addScores(score, { images, loss, correct });
   }
   return score;
+}
+
+/** All threads do the same; the counters are 0 when they begin. */
+async function together({ team }: Session, command: Command, own: () => Promise<void>): Promise<void> {
+  for (const counter of [takenCounter, addedCounter, appliedCounter]) team.signals.reset(counter);
+  await team.run(command, own);
+}
+
+function addParts(partScores: Float64Array, parts: number): { readonly loss: number; readonly score: Score } {
+  let loss = 0;
+  let score = noScore;
+  for (let index = 0; index < parts; index++) {
+    const fields = partScores.subarray(index * partFields, (index + 1) * partFields);
+    loss += fields[0]!;
+    score = addScores(score, { images: fields[1]!, loss: fields[2]!, correct: fields[3]! });
+  }
+  return { loss, score };
 }
 
 function meanOf({ images, loss, correct }: Score): { readonly loss: number; readonly acc: number } {
   return { loss: loss / images, acc: correct / images };
 }
 
-function diverged(what: string, lr: number, settings: TrainSettings): StageFailure {
-  const smaller = Number((settings.lr / 10).toPrecision(3));
+type Rates = { readonly settings: TrainSettings; readonly rank: Rank };
+
+function diverged(what: string, lr: number, { settings, rank }: Rates, epoch: number): StageFailure {
+  const smaller = Number((phaseAt(rank.phases, epoch).lr / 10).toPrecision(3));
   const clip = settings.gradClip === null ? ', or grad_clip: 1' : '';
   return new StageFailure(
     `training diverged at ${what}, at learning rate ${lr}. Try lr: ${smaller}, warm-up epochs in the schedule${clip}`,
