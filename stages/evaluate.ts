@@ -10,6 +10,7 @@ import { reportProgress } from './context/progress.ts';
 import { openDataset } from './data/dataset.ts';
 import { openEngine } from './engine/open.ts';
 import { detailClasses, folderBytes, summarize, tallySplits } from './evaluation/evaluation.ts';
+import { openPredictors } from './evaluation/prediction.ts';
 import { writeDetails, writePreview, writeSummary } from './evaluation/output.ts';
 import { folderSource, loadModel } from './model/files.ts';
 import type { TrainingHistory } from './training/result.ts';
@@ -24,12 +25,16 @@ await runStage(async () => {
   const { manifest } = data;
 
   const engine = await openEngine(definition.train.engine);
+  const { val, test } = manifest.splits;
+  const team = openPredictors(modelFolder, engine.info, Math.max(val.count, test.count), manifest.shape);
   const model = await loadModel(folderSource(modelFolder));
-  const tallies = tallySplits(
+  const tallies = await tallySplits(
     { model, manifest },
-    (split) => data.read(split),
+    team,
+    (split) => data.read(split, { shared: true }),
     (done, total, split) => reportProgress(done / total, `${done}/${total} images (${split})`),
   );
+  await team.close();
   const subject = { definition, history, manifest, model, bytes: folderBytes(modelFolder) };
   writeSummary(summaryFile, await summarize(subject, tallies));
   model.dispose();

@@ -8,6 +8,7 @@ import type * as tfl from '@tensorflow/tfjs-layers';
 import { definitionDigest } from '../config/canonical.ts';
 import type { ModelDefinition } from '../config/definition.ts';
 import type { DatasetManifest } from '../data/manifest.ts';
+import type { Team } from '../threads/team.ts';
 import type { TrainingHistory } from '../training/result.ts';
 import { countParameters, layerCosts } from './cost.ts';
 import { checkModel } from './prediction.ts';
@@ -32,25 +33,27 @@ export interface Subject {
 }
 
 /** Predicts both splits, of which one is in memory at a time. Throws a StageFailure for a model that does not go with the data. */
-export function tallySplits(
+export async function tallySplits(
   { model, manifest }: Pick<Subject, 'model' | 'manifest'>,
+  team: Team,
   read: (split: EvaluatedSplit) => LabelledImages,
   onProgress: OnProgress,
-): Readonly<Record<EvaluatedSplit, Tally>> {
+): Promise<Readonly<Record<EvaluatedSplit, Tally>>> {
   const { shape, splits } = manifest;
   const classes = manifest.classes.length;
   checkModel(model, shape, classes);
   const total = evaluatedSplits.reduce((sum, name) => sum + splits[name].count, 0);
-  const tallyOf = (name: EvaluatedSplit, before: number): Tally =>
+  const tallyOf = (name: EvaluatedSplit, before: number): Promise<Tally> =>
     evaluateSplit({
       model,
+      team,
       name,
       split: read(name),
       shape,
       classes,
       onProgress: (images) => onProgress(before + images, total, name),
     });
-  return { val: tallyOf('val', 0), test: tallyOf('test', splits.val.count) };
+  return { val: await tallyOf('val', 0), test: await tallyOf('test', splits.val.count) };
 }
 
 /** Epochs of a training that evaluation.json has at most, which keeps it far below what the history takes. */

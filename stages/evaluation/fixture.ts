@@ -11,7 +11,7 @@ import { defaultPrepare, defaultTrain } from '../config/testing.ts';
 import type { DatasetManifest, SplitManifest, SplitName } from '../data/manifest.ts';
 import { randomOf } from '../random/random.ts';
 import type { TrainingHistory } from '../training/result.ts';
-import type { ImageShape } from './prediction.ts';
+import type { ImageShape } from '../model/logits.ts';
 
 export const conv = (filters: number, padding: Padding): Op => ({
   op: 'conv',

@@ -4,7 +4,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { canonicalJson } from '../config/canonical.ts';
-import type { ImageShape } from './prediction.ts';
+import type { ImageShape } from '../model/logits.ts';
 import { choosePreview, pictureFile, pictureName, previewSize, writePicture } from './preview.ts';
 import type { ClassDetails, Evaluation, Preview } from './result.ts';
 import type { LabelledImages } from './split.ts';

@@ -1,20 +1,15 @@
-// A model's logits for uint8 images, batch by batch. Needs an open engine; knows nothing of labels or metrics.
+// A model's logits for the images of a split, computed by a team of threads: batches are taken by whoever is free, and what an image gives does not depend
+// on who predicts it. Also the program of the threads that do not lead (startMember). Needs an open engine; knows nothing of labels or metrics.
 
-import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
 
 import { StageFailure } from '../context/fail.ts';
-
-/** Height, width, channels. */
-export type ImageShape = readonly [number, number, number];
-
-/** Pixels of a batch at most, so that memory does not grow with the images: 128 images of 32×32. */
-const pixelsOfBatch = 128 * 32 * 32;
-
-/** How many images of a shape are predicted at a time. */
-export function batchSizeFor([height, width]: ImageShape): number {
-  return Math.max(1, Math.floor(pixelsOfBatch / (height * width)));
-}
+import type { EngineInfo } from '../engine/engine.ts';
+import { openEngine } from '../engine/open.ts';
+import { folderSource, loadModel } from '../model/files.ts';
+import { batchSizeFor, predictLogits, type ImageShape } from '../model/logits.ts';
+import type { Signals } from '../threads/signals.ts';
+import { countThreads, openTeam, type StartMember, type Team } from '../threads/team.ts';
 
 /** Throws a StageFailure unless the model takes images of this shape and gives one logit for each class. */
 export function checkModel(model: tfl.LayersModel, shape: ImageShape, classes: number): void {
@@ -28,15 +23,83 @@ export function checkModel(model: tfl.LayersModel, shape: ImageShape, classes: n
     );
 }
 
-/** @param pixels - [n, h, w, c], uint8; @returns logits [n, classes] */
-export function predictLogits(model: tfl.LayersModel, pixels: Uint8Array, shape: ImageShape): Float32Array {
-  const [height, width, channels] = shape;
-  const count = pixels.length / (height * width * channels);
-  const logits = tf.tidy(() => {
-    const input = tf.tensor4d(Float32Array.from(pixels), [count, height, width, channels]);
-    return model.predictOnBatch(input) as tf.Tensor;
-  });
-  const values = logits.dataSync<'float32'>();
-  logits.dispose();
-  return values;
+/** Images to predict, in memory that all threads see, and where their logits go. */
+interface Job {
+  /** [n, h, w, c], uint8. */
+  readonly images: Uint8Array;
+  readonly shape: ImageShape;
+  /** [n, classes] */
+  readonly logits: Float32Array;
+  readonly count: number;
 }
+
+/** Counters of the team: batches taken, and batches done. */
+const takenCounter = 0;
+const doneCounter = 1;
+
+/** Starts the threads that predict with the model of a folder, and does not wait for them. */
+export function openPredictors(
+  folder: string,
+  { name }: Pick<EngineInfo, 'name'>,
+  images: number,
+  shape: ImageShape,
+): Team {
+  const batches = Math.ceil(images / batchSizeFor(shape));
+  const threads = name === 'wasm' ? countThreads(batches) : 1;
+  return openTeam({ threads, program: new URL('./prediction.ts', import.meta.url).href, data: folder });
+}
+
+export interface PredictionTask {
+  /** The model of this thread. */
+  readonly model: tfl.LayersModel;
+  /** [n, h, w, c], uint8; shared with the other threads where there are any. */
+  readonly images: Uint8Array;
+  readonly shape: ImageShape;
+  readonly classes: number;
+  readonly count: number;
+  readonly team: Team;
+  /** Called now and then with how many images are done, and at the end. */
+  readonly onProgress: (images: number) => void;
+}
+
+/** The logits [n, classes] of all images, in their order. */
+export async function predictAll(task: PredictionTask): Promise<Float32Array> {
+  const { model, images, shape, classes, count, team, onProgress } = task;
+  const job: Job = { images, shape, count, logits: new Float32Array(new SharedArrayBuffer(4 * count * classes)) };
+  const size = batchSizeFor(shape);
+  let told = 0;
+  const tell = (done: number): void => {
+    if (done > told) onProgress(done);
+    told = done;
+  };
+  for (const counter of [takenCounter, doneCounter]) team.signals.reset(counter);
+  await team.run(job, () =>
+    predictBatches(model, job, team.signals, () => tell(Math.min(count, team.signals.read(doneCounter) * size))),
+  );
+  tell(count);
+  return job.logits;
+}
+
+/** Predicts batches until none is left. */
+async function predictBatches(model: tfl.LayersModel, job: Job, signals: Signals, onBatch: () => void): Promise<void> {
+  const { images, shape, logits, count } = job;
+  const size = batchSizeFor(shape);
+  const pixels = shape[0] * shape[1] * shape[2];
+  const classes = logits.length / count;
+  for (;;) {
+    const batch = signals.claim(takenCounter, Math.ceil(count / size));
+    if (batch === null) return;
+    const start = batch * size;
+    const values = await predictLogits(model, images.subarray(start * pixels, (start + size) * pixels), shape);
+    logits.set(values, start * classes);
+    signals.add(doneCounter);
+    onBatch();
+  }
+}
+
+/** The program of a thread that does not lead. */
+export const startMember: StartMember = async (folder, signals) => {
+  await openEngine('wasm');
+  const model = await loadModel(folderSource(folder as string));
+  return async (job) => predictBatches(model, job as Job, signals, () => undefined);
+};

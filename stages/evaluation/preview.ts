@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 
 import { permutation, randomOf } from '../random/random.ts';
-import type { ImageShape } from './prediction.ts';
+import type { ImageShape } from '../model/logits.ts';
 
 export interface PreviewSize {
   /** Images in the preview. */

@@ -3,9 +3,12 @@ import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import { openEngine } from '../engine/open.ts';
 import { buildModel } from '../model/build.ts';
+import { saveModel } from '../model/files.ts';
+import { batchSizeFor, predictLogits, type ImageShape } from '../model/logits.ts';
 import { randomOf } from '../random/random.ts';
-import { conv, custom, output } from './fixture.ts';
-import { batchSizeFor, checkModel, predictLogits, type ImageShape } from './prediction.ts';
+import { openTeam, type Team } from '../threads/team.ts';
+import { conv, custom, output, temporaryFolder } from './fixture.ts';
+import { checkModel, openPredictors } from './prediction.ts';
 import { evaluateSplit } from './split.ts';
 import { figuresOf } from './tally.ts';
 
@@ -24,6 +27,8 @@ function imagesOf(count: number, of: ImageShape): Uint8Array {
   return Uint8Array.from({ length: count * of[0] * of[1] * of[2] }, () => random.integer(256));
 }
 
+const alone = (): Team => openTeam({ threads: 1, program: '', data: null });
+
 /** A model that says which of its first two pixels is brighter. */
 function comparer(): tfl.LayersModel {
   const network = tfl.sequential({
@@ -39,10 +44,10 @@ function comparer(): tfl.LayersModel {
 }
 
 describe('predictLogits', () => {
-  it('gives what the model gives for the same images as floats, and leaves no tensors', () => {
+  it('gives what the model gives for the same images as floats, and leaves no tensors', async () => {
     const pixels = imagesOf(5, shape);
     const before = tf.memory().numTensors;
-    const logits = predictLogits(model, pixels, shape);
+    const logits = await predictLogits(model, pixels, shape);
     expect(tf.memory().numTensors).toBe(before);
     const expected = tf.tidy(() => (model.predict(tf.tensor4d([...pixels], [5, 4, 4, 3])) as tf.Tensor).dataSync());
     expect(logits).toEqual(expected);
@@ -50,7 +55,7 @@ describe('predictLogits', () => {
 });
 
 describe('evaluateSplit', () => {
-  it('judges every image once, over several batches', () => {
+  it('judges every image once, over several batches', async () => {
     const of: ImageShape = [1, 2, 1];
     const count = batchSizeFor(of) + 17;
     const images = imagesOf(count, of);
@@ -62,26 +67,79 @@ describe('evaluateSplit', () => {
     const network = comparer();
     const split = { count, images, labels };
     const onProgress = (done: number): number => progress.push(done);
-    const tally = evaluateSplit({ model: network, name: 'val', split, shape: of, classes: 2, onProgress });
+    const tally = await evaluateSplit({
+      team: alone(),
+      model: network,
+      name: 'val',
+      split,
+      shape: of,
+      classes: 2,
+      onProgress,
+    });
     expect(figuresOf(tally)).toMatchObject({ images: count, accuracy: (count - 1) / count, top5: 1 });
     expect(progress).toEqual([count - 17, count]);
     network.dispose();
   });
 
-  it('refuses an empty split', () => {
-    const split = { count: 0, images: new Uint8Array(0), labels: new Uint16Array(0) };
-    const evaluate = (): unknown =>
-      evaluateSplit({ model, name: 'test', split, shape, classes: 7, onProgress: () => {} });
-    expect(evaluate).toThrow('the test split has no images');
+  it('gives the same on several threads', async () => {
+    const folder = temporaryFolder();
+    const of: ImageShape = [64, 64, 3];
+    const network = buildModel(custom(conv(4, 'same'), { op: 'flatten' }, output(7)), { ...options, inputShape: of });
+    await saveModel(network, folder);
+    const count = 5 * batchSizeFor(of) + 3;
+    const images = new Uint8Array(new SharedArrayBuffer(count * 64 * 64 * 3));
+    images.set(imagesOf(count, of));
+    const split = { count, images, labels: new Uint16Array(count) };
+    const tallyWith = async (team: Team): Promise<unknown> => {
+      const tally = await evaluateSplit({
+        team,
+        model: network,
+        name: 'val',
+        split,
+        shape: of,
+        classes: 7,
+        onProgress: () => {},
+      });
+      await team.close();
+      return tally;
+    };
+    process.env['DAGRUN_THREADS'] = '3';
+    const team = openPredictors(folder, { name: 'wasm' }, count, of);
+    delete process.env['DAGRUN_THREADS'];
+    expect(team.threads).toBe(3);
+    expect(await tallyWith(team)).toEqual(await tallyWith(alone()));
+    network.dispose();
   });
 
-  it('says that a training has diverged', () => {
+  it('refuses an empty split', async () => {
+    const split = { count: 0, images: new Uint8Array(0), labels: new Uint16Array(0) };
+    const evaluation = evaluateSplit({
+      team: alone(),
+      model,
+      name: 'test',
+      split,
+      shape,
+      classes: 7,
+      onProgress: () => {},
+    });
+    await expect(evaluation).rejects.toThrow('the test split has no images');
+  });
+
+  it('says that a training has diverged', async () => {
     const network = comparer();
     network.setWeights([tf.fill([2, 2], Number.NaN)]);
     const split = { count: 1, images: new Uint8Array(2), labels: new Uint16Array(1) };
-    expect(() =>
-      evaluateSplit({ model: network, name: 'val', split, shape: [1, 2, 1], classes: 2, onProgress: () => {} }),
-    ).toThrow(/NaN .* training has diverged/);
+    await expect(
+      evaluateSplit({
+        team: alone(),
+        model: network,
+        name: 'val',
+        split,
+        shape: [1, 2, 1],
+        classes: 2,
+        onProgress: () => {},
+      }),
+    ).rejects.toThrow(/NaN .* training has diverged/);
     network.dispose();
   });
 });
