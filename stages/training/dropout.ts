@@ -4,7 +4,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
 
-import { randomOf } from '../random/random.ts';
+import { randomOf, type Random } from '../random/random.ts';
 import { layersOf } from './weights.ts';
 
 /** Says what the next call of the model belongs to. */
@@ -44,17 +44,23 @@ export function seedDropout(model: tfl.LayersModel, seed: number): DropoutClock 
 }
 
 /**
- * Inverted dropout: 0 with probability `rate`, else 1/(1 − rate). Each number of the stream decides for two elements, with 16 bits each; `rate` counts
- * as the nearest multiple of 2⁻¹⁶ below 1.
+ * Inverted dropout: 0 with probability `rate`, else 1/(1 − rate). Each random number decides for two elements, with 16 bits each; `rate` counts as the
+ * nearest multiple of 2⁻¹⁶ below 1. The numbers are those of a generator that starts from four of the stream: sfc32 as in random.ts, written out here
+ * since masks take more random numbers than all else together.
  */
-export function drawMask(mask: Float32Array, rate: number, { next }: Pick<ReturnType<typeof randomOf>, 'next'>): void {
+export function drawMask(mask: Float32Array, rate: number, { next }: Pick<Random, 'next'>): void {
   const threshold = Math.min(0xffff, Math.round(rate * 0x1_0000));
   const kept = 0x1_0000 / (0x1_0000 - threshold);
+  let [a, b, c, counter] = [next() | 0, next() | 0, next() | 0, next() | 0];
   const size = mask.length;
-  for (let index = 0; index + 1 < size; index += 2) {
-    const bits = next();
-    mask[index] = (bits & 0xffff) >= threshold ? kept : 0;
-    mask[index + 1] = bits >>> 16 >= threshold ? kept : 0;
+  for (let index = 0; index < size; index += 2) {
+    const sum = (((a + b) | 0) + counter) | 0;
+    counter = (counter + 1) | 0;
+    a = b ^ (b >>> 9);
+    b = (c + (c << 3)) | 0;
+    c = (((c << 21) | (c >>> 11)) + sum) | 0;
+    mask[index] = (sum & 0xffff) >= threshold ? kept : 0;
+    // Beyond the end of a mask of odd size nothing is written.
+    mask[index + 1] = sum >>> 16 >= threshold ? kept : 0;
   }
-  if (size % 2 === 1) mask[size - 1] = next() >>> 16 >= threshold ? kept : 0;
 }

@@ -16,9 +16,11 @@ import { predictLogits } from '../model/logits.ts';
 import { rescalingOf } from '../model/rescaling.ts';
 import { toyArchitecture, toySettings, toyShape, toySplit, toyStatistics } from './fixtures/toy.ts';
 import { scoreLogits } from './loss.ts';
+import type { Phase } from './phases.ts';
 import type { TrainingReporter } from './report.ts';
 import type { EpochRecord, TrainingHistory } from './result.ts';
 import { extentOf, trainModel } from './train.ts';
+import { weightsOf } from './weights.ts';
 
 const train = toySplit(110, 1);
 const val = toySplit(40, 2);
@@ -53,21 +55,25 @@ describe('training', () => {
     readonly model: tfl.LayersModel;
     readonly history: TrainingHistory;
   }
+  interface Extras {
+    readonly report?: TrainingReporter;
+    readonly at?: { readonly folder: string; readonly fingerprint: string };
+    readonly phases?: readonly Phase[];
+  }
   async function run(
     settings: Partial<TrainSettings>,
-    report = quiet(),
-    at = { folder: join(folder, 'checkpoint'), fingerprint: 'a' },
+    { report = quiet(), at = { folder: join(folder, 'checkpoint'), fingerprint: 'a' }, phases }: Extras = {},
   ): Promise<Outcome> {
     const full = { ...toySettings, ...settings };
     const options = { inputShape: toyShape, ...rescalingOf(toyStatistics), seed: full.seed };
     const model = buildModel(toyArchitecture, options);
     const meanColour = [115, 115, 115];
-    const task = { model, settings: full, train, val, meanColour, checkpoint: at, engine: engine.info, report };
+    const task = { model, settings: full, train, val, meanColour, checkpoint: at, engine: engine.info, report, phases };
     return { model, history: await trainModel(task) };
   }
   /** The end of a training in a folder of its own. */
   const runFresh = (settings: Partial<TrainSettings>, name: string): Promise<Outcome> =>
-    run(settings, quiet(), { folder: join(folder, name), fingerprint: 'a' });
+    run(settings, { at: { folder: join(folder, name), fingerprint: 'a' } });
   async function bytesOf({ model }: Outcome): Promise<string> {
     await saveModel(model, join(folder, 'saved'));
     return ['model.json', 'weights.bin'].map((name) => readFileSync(join(folder, 'saved', name), 'base64')).join();
@@ -101,7 +107,7 @@ describe('training', () => {
   it('trains on every image once an epoch, in a smaller last batch too', async () => {
     const steps: number[] = [];
     const report: TrainingReporter = { ...quiet(), step: ({ step }) => steps.push(step) };
-    const { history } = await run({ epochs: 1, batch: 20 }, report);
+    const { history } = await run({ epochs: 1, batch: 20 }, { report });
     expect(steps).toEqual([1, 2, 3, 4, 5, 6]);
     expect(extentOf({ ...toySettings, batch: 20 }, 110)).toEqual({ epochs: 4, stepsPerEpoch: 6 });
     expect((history.epochs[0]!.acc * 110) % 1).toBeCloseTo(0, 9);
@@ -143,9 +149,9 @@ describe('training', () => {
           if (epoch > stop) throw new Error('interrupted');
         },
       };
-      await expect(run({ ...settings, epochs: 5 }, interrupted, at)).rejects.toThrow('interrupted');
+      await expect(run({ ...settings, epochs: 5 }, { report: interrupted, at })).rejects.toThrow('interrupted');
       lines = [];
-      const resumed = await run({ ...settings, epochs: 5 }, quiet(), at);
+      const resumed = await run({ ...settings, epochs: 5 }, { at });
       expect(lines[0]).toBe(`going on after epoch ${stop}/5 of an interrupted training`);
       expect(lines[1]).toBe(`epoch ${stop + 1}`);
       expect(await bytesOf(resumed)).toBe(expected);
@@ -156,9 +162,9 @@ describe('training', () => {
 
   it('starts anew beside the checkpoint of another training, and says so', async () => {
     const at = join(folder, 'shared');
-    await run({ epochs: 1 }, quiet(), { folder: at, fingerprint: 'other' });
+    await run({ epochs: 1 }, { at: { folder: at, fingerprint: 'other' } });
     lines = [];
-    await run({ epochs: 1 }, quiet(), { folder: at, fingerprint: 'a' });
+    await run({ epochs: 1 }, { at: { folder: at, fingerprint: 'a' } });
     expect(lines[0]).toContain('it belongs to other inputs; training starts anew');
     expect(lines[1]).toBe('epoch 1');
   });
@@ -172,6 +178,41 @@ describe('training', () => {
     );
   });
 
+  it('trains in phases only what their layers are, each with its own rate and a fresh optimiser', async () => {
+    const weightsAt = new Map<number, readonly Float32Array[]>();
+    const entered: number[] = [];
+    const trainLast = (from: number) => (model: tfl.LayersModel) => {
+      entered.push(from);
+      model.layers.forEach((layer, index) => (layer.trainable = index >= model.layers.length + from));
+      pending = model;
+    };
+    let pending: tfl.LayersModel | undefined;
+    const phases: readonly Phase[] = [
+      { fromEpoch: 1, lr: 0.02, enter: trainLast(-1) },
+      { fromEpoch: 3, lr: 0.001, enter: trainLast(-100) },
+    ];
+    const report: TrainingReporter = {
+      ...quiet(),
+      epoch: ({ epoch }) =>
+        weightsAt.set(
+          epoch,
+          weightsOf(pending!).map((weight) => weight.read().dataSync<'float32'>()),
+        ),
+    };
+    // Two epochs without an improvement end nothing in the first phase.
+    const earlyStopping = { monitor: 'val_acc', patience: 1, minDelta: 2 } as const;
+    const { model, history } = await run({ epochs: 6, keep: 'last', earlyStopping }, { report, phases });
+    expect(history.epochs.map(({ lr }) => lr)).toEqual([0.02, 0.02, 0.001, 0.001]);
+    expect(history.stoppedEarly).toBe(true);
+    expect(entered).toEqual([-1, -1, -100]);
+    const names = weightsOf(model).map(({ originalName }) => originalName);
+    const changed = (before: number, after: number): string[] =>
+      names.filter((_, index) => String(weightsAt.get(before)![index]) !== String(weightsAt.get(after)![index]));
+    // Batch normalisation keeps moving its statistics unless `enter` keeps it from that.
+    expect(changed(1, 2).filter((name) => !name.includes('moving'))).toEqual(['logits/kernel', 'logits/bias']);
+    expect(changed(2, 3)).toEqual(names);
+  });
+
   it('leaves no tensors behind, whatever the number of steps', async () => {
     const tensors: number[] = [];
     const bytes: number[] = [];
@@ -183,7 +224,7 @@ describe('training', () => {
       },
     };
     const before = tf.memory().numTensors;
-    const { model } = await run({ ...everything, epochs: 3 }, report);
+    const { model } = await run({ ...everything, epochs: 3 }, { report });
     expect(new Set(tensors).size).toBe(1);
     expect(new Set(bytes).size).toBe(1);
     model.dispose();

@@ -1,0 +1,90 @@
+// Memory of a long training: trains through thousands of steps and prints the resident memory of the process (all threads) every 100 steps, and in the
+// end by how much it grows a step. `soak.ts --definition <file> --data <prepared set> --steps 2000`; see README.md.
+
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+
+import type { ModelDefinition } from '../../stages/config/definition.ts';
+import { openDataset } from '../../stages/data/dataset.ts';
+import { openEngine } from '../../stages/engine/open.ts';
+import { createReplica, replicaModule, type Recipe } from '../../stages/model/replica.ts';
+import { rescalingOf } from '../../stages/model/rescaling.ts';
+import { startTeam, trainModel } from '../../stages/training/train.ts';
+
+const { values } = parseArgs({
+  options: {
+    definition: { type: 'string' },
+    data: { type: 'string' },
+    steps: { type: 'string', default: '2000' },
+    every: { type: 'string', default: '100' },
+    /** Images of the train split that are used: fewer make more epochs, with their validations and checkpoints. */
+    images: { type: 'string', default: '50000' },
+  },
+});
+if (values.definition === undefined || values.data === undefined)
+  throw new Error('soak.ts wants --definition artifacts/definitions/<model>.json --data data/prepared/<model>');
+
+const { architecture, train } = JSON.parse(readFileSync(values.definition, 'utf8')) as ModelDefinition;
+const { manifest, read } = openDataset(values.data);
+const steps = Number(values.steps);
+const all = read('train', { shared: true });
+const count = Math.min(all.count, Number(values.images));
+const split = { count, images: all.images.subarray(0, (all.images.length / all.count) * count), labels: all.labels };
+const epochs = Math.ceil(steps / Math.ceil(count / train.batch));
+const settings = { ...train, epochs };
+const engine = await openEngine(train.engine);
+const options = { inputShape: manifest.shape, ...rescalingOf(manifest), seed: train.seed };
+const recipe: Recipe = { architecture, options };
+const team = startTeam(settings, { engine: engine.info.name, replica: { module: replicaModule, data: recipe } });
+const folder = mkdtempSync(join(tmpdir(), 'soak-'));
+
+const started = performance.now();
+const samples: { readonly step: number; readonly bytes: number }[] = [];
+let step = 0;
+const mebibytes = (bytes: number): string => (bytes / 2 ** 20).toFixed(0);
+
+/** The least-squares slope of memory over steps, of the second half: the first is warming up. */
+function slope(): number {
+  const late = samples.filter((sample) => sample.step > steps / 2);
+  const mean = (of: (sample: { step: number; bytes: number }) => number): number =>
+    late.reduce((sum, sample) => sum + of(sample), 0) / late.length;
+  const [steady, bytes] = [mean((sample) => sample.step), mean((sample) => sample.bytes)];
+  const spread = mean((sample) => (sample.step - steady) ** 2);
+  return mean((sample) => (sample.step - steady) * (sample.bytes - bytes)) / spread;
+}
+
+console.log(
+  `${team.threads} threads, ${epochs} epochs of ${count} images, batches of ${train.batch} in ${train.shards} shards`,
+);
+const finished = new Error('enough steps');
+await trainModel({
+  model: createReplica(recipe).model,
+  settings,
+  train: split,
+  val: read('val', { shared: true }),
+  meanColour: manifest.mean.map((value) => Math.round(255 * value)),
+  checkpoint: { folder, fingerprint: 'soak' },
+  engine: engine.info,
+  report: {
+    step: ({ loss }) => {
+      step += 1;
+      if (step % Number(values.every) === 0) {
+        const bytes = process.memoryUsage.rss();
+        samples.push({ step, bytes });
+        const seconds = (performance.now() - started) / 1000;
+        console.log(`step ${step}: ${mebibytes(bytes)} MiB resident, loss ${loss.toFixed(4)}, ${seconds.toFixed(0)} s`);
+      }
+      if (step === steps) throw finished;
+    },
+    epoch: () => undefined,
+    note: (text) => console.log(text),
+  },
+  team,
+}).catch((error: unknown) => {
+  if (error !== finished) throw error;
+});
+rmSync(folder, { recursive: true });
+const peak = process.resourceUsage().maxRSS / 1024;
+console.log(`peak ${peak.toFixed(0)} MiB; in the second half ${(slope() / 1024).toFixed(3)} KiB a step`);
