@@ -114,7 +114,7 @@ export async function openProject(options: OpenOptions): Promise<Result<Project,
 type Fixed = Omit<Project, 'tracer' | 'host' | 'hostname' | 'forget' | 'forgetAll' | 'saveState'>;
 
 function assemble(fixed: Fixed): Project {
-  const { root, stateDir, files } = fixed;
+  const { root, stateDir, files, store } = fixed;
   let tracer: CodeTracer | undefined;
   let host: Readonly<Record<string, string>> | undefined;
   return {
@@ -139,6 +139,7 @@ function assemble(fixed: Fixed): Project {
     saveState: () => {
       files.save();
       tracer?.save();
+      store.flushHits();
     },
   };
 }

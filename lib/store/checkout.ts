@@ -80,7 +80,7 @@ async function replaceFile(
   checkout: Checkout,
 ): Promise<Result<void, StoreProblem>> {
   const restored = await restoreObject(checkout.objects, content, staging.path, checkout.link);
-  if (restored.ok) staging.replace(target);
+  if (restored.ok) staging.replace(target, 'file');
   return restored;
 }
 
@@ -113,7 +113,7 @@ async function replaceTree(
   }
   makeFolders(difference, staging.path);
   for (const link of difference.links) symlinkSync(link.target, `${staging.path}/${link.path}`);
-  staging.replace(target);
+  staging.replace(target, 'folder');
   return ok(undefined);
 }
 

@@ -121,6 +121,7 @@ function defineMounted(): void {
     expect(stored).toMatchObject({ ok: false, error: { kind: 'io', message: expect.stringContaining('read-only') } });
     await store.record({ ...entry, at: '2025-01-01T00:00:00Z' });
     store.noteHit(entry);
+    store.flushHits();
     expect(warnings.join()).toContain('the run of train@a is not remembered');
     const guard = store.beginActivity('dagrun repro');
     expect(guard.ok).toBe(true);

@@ -17,6 +17,7 @@ export class Fence {
   readonly #root: string;
   readonly #cache: string;
   #realRoot: string | undefined;
+  #realCache: string | undefined;
 
   constructor(root: string, cache: string) {
     this.#root = resolve(root);
@@ -46,12 +47,12 @@ export class Fence {
   }
 
   #touchesCache(path: string): boolean {
-    let cache = this.#cache;
     try {
-      cache = realpathSync.native(cache);
+      this.#realCache ??= realpathSync.native(this.#cache);
     } catch (error) {
       if (codeOf(error) !== 'ENOENT') throw error;
     }
+    const cache = this.#realCache ?? this.#cache;
     return isInside(cache, path) || isInside(path, cache);
   }
 

@@ -66,6 +66,7 @@ describe('gc', () => {
     const entry = makeEntry([await put(bed, 'out')]);
     await bed.store.record(entry);
     bed.store.noteHit(entry);
+    bed.store.flushHits();
     log(execution('run-1', 'succeeded', 0));
     expect(await collect(none)).toMatchObject({ runs: 1, objects: 3, logs: 1 });
     expect(listAll(bed.dir).filter((path) => !path.startsWith('workspaces/'))).toEqual([]);

@@ -16,20 +16,32 @@ export function isHitsName(name: string): boolean {
   return namePattern.test(name) && !name.startsWith('.');
 }
 
+/** Restores that are kept in memory before they are written: a run that is killed loses the count of so many. */
+const unwritten = 100;
+
 export class HitCounter {
   readonly #layout: Layout;
   #path: string | undefined;
+  #lines: string[] = [];
 
   constructor(layout: Layout) {
     this.#layout = layout;
   }
 
-  /** Counts a restore. A cache that cannot be written to counts nothing. */
+  /** Counts a restore. */
   note(run: RunName): void {
+    this.#lines.push(`${run.fingerprint}-${run.result}\n`);
+    if (this.#lines.length >= unwritten) this.flush();
+  }
+
+  /** Writes what was counted. A cache that cannot be written to counts nothing. */
+  flush(): void {
+    const text = this.#lines.splice(0).join('');
+    if (text === '') return;
     this.#path ??= `${this.#layout.folder('hits')}/${encodeName(hostname())}-${uniqueName()}.txt`;
     const path = this.#path;
     try {
-      withFolder(path, () => appendFileSync(path, `${run.fingerprint}-${run.result}\n`));
+      withFolder(path, () => appendFileSync(path, text));
     } catch (error) {
       if (codeOf(error) === undefined) throw error;
     }

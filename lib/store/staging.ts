@@ -16,6 +16,7 @@ export class Staging {
   /** Absolute path that nothing stands at; its parent exists. */
   readonly path: string;
   readonly inCache: boolean;
+  #isMoved = false;
 
   private constructor(path: string, inCache: boolean) {
     this.path = path;
@@ -25,19 +26,19 @@ export class Staging {
   /** For a target whose parent folder exists. `beside`: not in the cache, because renaming out of it has failed. */
   static open(layout: Layout, target: string, options: { readonly beside: boolean }): Staging {
     const parent = dirname(target);
-    if (!options.beside && canStage(layout.folder('tmp'), parent)) return new Staging(layout.tmpFile(), true);
+    if (!options.beside && canStage(layout, parent)) return new Staging(layout.tmpFile(), true);
     removeLeftovers(parent);
     return new Staging(`${parent}/${prefix}${uniqueName()}`, false);
   }
 
-  /** Puts what was built in the place of whatever is at `target`. */
-  replace(target: string): void {
+  /** Puts what was built, a folder or not, in the place of whatever is at `target`. */
+  replace(target: string, built: 'file' | 'folder'): void {
     const aside = lstatSync(target, { throwIfNoEntry: false })?.isDirectory() === true ? `${this.path}-old` : undefined;
-    const built = lstatSync(this.path).isDirectory();
     if (aside !== undefined) renameSync(target, aside);
-    else if (built) rmSync(target, { force: true });
+    else if (built === 'folder') rmSync(target, { force: true });
     try {
       renameSync(this.path, target);
+      this.#isMoved = true;
     } catch (error) {
       if (aside !== undefined) renameSync(aside, target);
       throw error;
@@ -46,18 +47,27 @@ export class Staging {
   }
 
   close(): void {
-    rmSync(this.path, { recursive: true, force: true });
+    if (!this.#isMoved) rmSync(this.path, { recursive: true, force: true });
   }
 }
 
-function canStage(tmp: string, parent: string): boolean {
+/** Device of the tmp folder of each cache that is open, once it was looked at; null: it cannot be written to. */
+const devices = new WeakMap<Layout, number | null>();
+
+function canStage(layout: Layout, parent: string): boolean {
+  let device = devices.get(layout);
+  if (device === undefined) devices.set(layout, (device = deviceOf(layout.folder('tmp'))));
+  return device !== null && statSync(parent, { throwIfNoEntry: false })?.dev === device;
+}
+
+function deviceOf(tmp: string): number | null {
   try {
     mkdirSync(tmp, { recursive: true });
     accessSync(tmp, constants.W_OK | constants.X_OK);
-    return statSync(tmp).dev === statSync(parent).dev;
+    return statSync(tmp).dev;
   } catch (error) {
     if (codeOf(error) === undefined) throw error;
-    return false;
+    return null;
   }
 }
 

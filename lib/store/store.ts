@@ -149,9 +149,13 @@ export class CacheStore implements ResultCache {
     return checkOut(out, { objects: this.#objects, fence: this.#fence, link });
   }
 
-  /** Counts a restore, for stats(). */
+  /** Counts a restore, for stats(); some are written only by flushHits(). */
   noteHit(entry: RunEntry): void {
     this.#hits.note(entry);
+  }
+
+  flushHits(): void {
+    this.#hits.flush();
   }
 
   /** Absolute path of an execution's log; its folder may not be there yet. */

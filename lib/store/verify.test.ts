@@ -89,6 +89,7 @@ describe('merge', () => {
     const other = makeTestbed();
     try {
       bed.store.noteHit(entry);
+      bed.store.flushHits();
       writeFileSync(bed.write('x', ''), '');
       bed.store.writeExecution({
         runId: 'run-1',
@@ -169,7 +170,10 @@ describe('stats', () => {
     await bed.store.record(second);
     bed.store.noteHit(entry);
     bed.store.noteHit(second);
-    bed.reopen().noteHit(second);
+    bed.store.flushHits();
+    const other = bed.reopen();
+    other.noteHit(second);
+    other.flushHits();
     writeFileSync(runPath(bed, makeEntry([tree, file])).replace(/[^/]*$/, `${'0'.repeat(32)}.json`), 'damaged');
     const stats = await bed.store.stats();
     expect(stats).toMatchObject({
