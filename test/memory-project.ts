@@ -238,6 +238,7 @@ export class MemoryProject {
         return Promise.resolve(ok(undefined));
       },
       noteHit: () => undefined,
+      flushHits: () => undefined,
       logPath: (stage, runId) => `${this.root}/logs/${stage}/${runId}.log`,
       writeExecution: () => undefined,
       executions: () => [],

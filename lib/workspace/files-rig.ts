@@ -1,6 +1,16 @@
 // A temp folder per test, and an oracle for what a folder's digest must be. For tests only.
 
-import { lstatSync, mkdtempSync, readFileSync, readdirSync, readlinkSync, realpathSync, rmSync } from 'node:fs';
+import {
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  readlinkSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
@@ -8,6 +18,7 @@ import { digestBytes, digestText } from '../core/digest.ts';
 import type { Digest } from '../core/digest.ts';
 import { encodeManifest } from '../core/manifest.ts';
 import type { ManifestEntry } from '../core/manifest.ts';
+import type { Observation } from '../core/observation.ts';
 import type { RepoPath } from '../core/path.ts';
 import { WorkspaceFiles } from './files.ts';
 
@@ -54,4 +65,22 @@ function plainEntries(folder: string, prefix: string): ManifestEntry[] {
     const executable = (stat.mode & 0o100) !== 0;
     return [{ kind: 'file', path, digest: digestBytes(readFileSync(place)), size: stat.size, executable }];
   });
+}
+
+export function digestOf(seen: Observation): string {
+  return 'digest' in seen ? seen.digest : `no digest: ${JSON.stringify(seen)}`;
+}
+
+export function reasonOf(seen: Observation): string {
+  return seen.kind === 'unreadable' ? seen.reason : `readable: ${JSON.stringify(seen)}`;
+}
+
+export function sampleTree(rig: FilesRig): void {
+  mkdirSync(rig.at('data/sub/deep'), { recursive: true });
+  mkdirSync(rig.at('data/empty'));
+  writeFileSync(rig.at('data/a'), 'one');
+  writeFileSync(rig.at('data/a.txt'), 'two');
+  writeFileSync(rig.at('data/sub/b'), 'three');
+  writeFileSync(rig.at('data/sub/deep/ü \n"x"'), 'four');
+  writeFileSync(rig.at('data/sub.txt'), 'five');
 }

@@ -104,3 +104,15 @@ export class TraceRig {
     rmSync(this.folder, { recursive: true, force: true });
   }
 }
+
+/** The traces before and after a change, by processes that share their state. */
+export async function around(
+  rig: TraceRig,
+  change: () => void,
+  entry = 'main.ts',
+): Promise<{ readonly same: boolean; readonly files: string[] }> {
+  const before = await rig.traced(entry);
+  change();
+  const after = await rig.traced(entry);
+  return { same: JSON.stringify(before) === JSON.stringify(after), files: Object.keys(after.files) };
+}
