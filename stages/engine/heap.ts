@@ -47,19 +47,27 @@ export function openHeap(backend: BackendWasm, kernels: Kernels): Heap {
     },
     clear: (tensor) => void backend.typedArrayFromHeap(tensor).fill(0),
     scratch: (sizes, use) => {
-      // Sixteen bytes more: a vector may start on the last value of a block.
-      const bytes = sizes.map((size) => size * 4 + 16);
-      const total = bytes.reduce((sum, size) => sum + size, 0);
+      // Sixteen bytes more: a vector may start on the last value of a block. Blocks start where a line of the cache does: a vector that crosses the
+      // border of two lines takes twice as long to load.
+      const bytes = sizes.map((size) => aligned(size * 4 + 16));
+      const total = bytes.reduce((sum, size) => sum + size, line);
       const start = module._malloc(total) >>> 0;
       if (start === 0) throw outOfMemory(total);
       try {
-        let next = start;
+        let next = aligned(start);
         use(...bytes.map((size) => (next += size) - size));
       } finally {
         module._free(start);
       }
     },
   };
+}
+
+/** Bytes of a line of the cache. */
+const line = 64;
+
+function aligned(bytes: number): number {
+  return Math.ceil(bytes / line) * line;
 }
 
 function outOfMemory(bytes: number): StageFailure {

@@ -28,6 +28,9 @@ const names = [
   'sigmoidGradient',
   'sumChannels',
   'unpack',
+  'winogradConvolve',
+  'winogradFilter',
+  'winogradFilterGradient',
 ] as const;
 
 export type Kernels = Readonly<Record<(typeof names)[number], Kernel>>;

@@ -2,7 +2,7 @@
 
 import { util, type BatchMatMulAttrs, type TensorInfo } from '@tensorflow/tfjs-core';
 
-import { convolveTable, outerTable, panelSize } from './convolution.ts';
+import { convolveTable, outerTable, panelSize } from './direct.ts';
 import type { Heap } from './heap.ts';
 import { setKernel, type Inputs } from './registry.ts';
 

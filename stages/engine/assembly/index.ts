@@ -9,3 +9,4 @@ export { columnSums, intervalGradient, sigmoidGradient } from './elementwise';
 export { batchNormBackward, batchNormForward, layerNormBackward, layerNormForward } from './norm';
 export { packFilter, packTransposed, padImages, unpack } from './pack';
 export { averagePoolGradient, maxPoolGradient } from './pool';
+export { winogradConvolve, winogradFilter, winogradFilterGradient } from './winograd';

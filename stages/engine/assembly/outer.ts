@@ -31,23 +31,36 @@ export function addOuterProducts(
   for (let first = 0; first < pixels; first += BLOCK) {
     const count = min(BLOCK, pixels - first);
     locate(table, first, count, rows, columns, xImage, xRow, xColumn);
-    let panel = panels;
-    for (let channel = 0; channel < channels; channel += 8) {
-      let source = dy + (<usize>first * <usize>channels + <usize>channel << 2);
-      let step = <usize>channels << 2;
-      if (channel + 8 > channels) {
-        widen(source, spill, count, step, <usize>(channels - channel) << 2);
-        source = spill;
-        step = 32;
-      }
-      let target = panel;
-      let base = x;
-      for (let row = 0; row < windowRows; row++) {
-        addRow(base, table, source, step, count, windowRow, target);
-        target += <usize>windowRow << 5;
-        base += windowStep;
-      }
-      panel += panelBytes;
+    addBlock(x, dy + (<usize>first * <usize>channels << 2), panels, table, spill, count, windowRows, windowRow, windowStep, channels);
+  }
+}
+
+/** Adds the outer products of `count` pixels, whose windows begin where the table says, to the panels. `spill` is scratch of `8 * BLOCK` words. */
+export function addBlock(
+  x: usize,
+  dy: usize,
+  panels: usize,
+  table: usize,
+  spill: usize,
+  count: i32,
+  windowRows: i32,
+  windowRow: i32,
+  windowStep: usize,
+  channels: i32,
+): void {
+  for (let channel = 0; channel < channels; channel += 8) {
+    let source = dy + (<usize>channel << 2);
+    let step = <usize>channels << 2;
+    if (channel + 8 > channels) {
+      widen(source, spill, count, step, <usize>(channels - channel) << 2);
+      source = spill;
+      step = 32;
+    }
+    let base = x;
+    for (let row = 0; row < windowRows; row++) {
+      addRow(base, table, source, step, count, windowRow, panels);
+      panels += <usize>windowRow << 5;
+      base += windowStep;
     }
   }
 }
