@@ -123,7 +123,7 @@ class Stack {
   #excite(channels: number, squeezed: number): void {
     const whole = this.#end;
     this.globalPool().#add(tfl.layers.reshape({ targetShape: [1, 1, channels] }));
-    this.convolution(squeezed, { kernelSize: 1, activation: 'swish' as 'relu' });
+    this.convolution(squeezed, { kernelSize: 1, activation: 'swish' });
     this.convolution(channels, { kernelSize: 1, activation: 'sigmoid' });
     this.#end = tfl.layers.multiply().apply([whole, this.#end]) as tfl.SymbolicTensor;
   }

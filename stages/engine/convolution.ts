@@ -18,6 +18,7 @@ import {
   type Forward,
 } from './direct.ts';
 import type { Heap } from './heap.ts';
+import { setLayerKernels } from './layer-convolution.ts';
 import { setKernel, type Inputs } from './registry.ts';
 import { convolveWinograd, filterGradientWinograd, inputGradientWinograd, paysBack, paysForward } from './winograd.ts';
 
@@ -56,6 +57,7 @@ export function setConvolutionKernels(heap: Heap): void {
     const gradient = paysForward(info) ? filterGradientWinograd : filterGradientDirectly;
     return gradient(heap, inputs['x']!, inputs['dy']!, info);
   });
+  setLayerKernels(heap);
 }
 
 function convolve(heap: Heap, task: Forward): TensorInfo {

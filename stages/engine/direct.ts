@@ -1,7 +1,8 @@
 // Convolutions window by window, and their gradients: any filter, stride and padding, any number of channels. Matrix products are those with windows
 // of one row. Knows which kernel of assembly/ takes what; not when which algorithm pays.
 
-import { backend_util, util, type TensorInfo } from '@tensorflow/tfjs-core';
+import type { backend_util } from '@tensorflow/tfjs-core';
+import { util, type TensorInfo } from '@tensorflow/tfjs-core';
 
 import type { Heap } from './heap.ts';
 

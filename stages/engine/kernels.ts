@@ -24,6 +24,7 @@ const names = [
   'packFilter',
   'packTransposed',
   'padImages',
+  'rectifiedBiasGradient',
   'repeatChannels',
   'sigmoidGradient',
   'sumChannels',

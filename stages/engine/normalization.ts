@@ -5,6 +5,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 
 import type { Heap } from './heap.ts';
+import { replaceCall, type LayerWeight } from './layers.ts';
 import { addGradient, setKernel } from './registry.ts';
 
 const batchKernel = 'BatchNormTraining';
@@ -91,65 +92,34 @@ function setGradientOf(kernelName: string, gradientName: string): void {
   });
 }
 
-/** A weight of a layer: tfl.LayerVariable. */
-interface Weight {
-  read(): tf.Tensor;
-  write(value: tf.Tensor): void;
-}
-
 /** What the normalising layers of TensorFlow.js hold. */
 interface NormLayer {
   readonly axis: number | readonly number[];
   readonly epsilon: number;
   readonly momentum: number;
-  readonly gamma?: Weight | null;
-  readonly beta?: Weight | null;
-  readonly movingMean: Weight;
-  readonly movingVariance: Weight;
+  readonly gamma?: LayerWeight | null;
+  readonly beta?: LayerWeight | null;
+  readonly movingMean: LayerWeight;
+  readonly movingVariance: LayerWeight;
 }
-
-type Call = (
-  this: NormLayer,
-  inputs: tf.Tensor | tf.Tensor[],
-  options: { training?: boolean },
-) => tf.Tensor | tf.Tensor[];
-
-let patched = false;
 
 function useKernelsInLayers(): void {
-  if (patched) return;
-  patched = true;
-  replaceCall(tfl.layers.batchNormalization({}), (stock) => {
-    return function call(inputs, options) {
-      const x = Array.isArray(inputs) ? inputs[0]! : inputs;
-      if (options.training !== true || !applies(this, x)) return stock.call(this, inputs, options);
-      return tf.tidy(() => {
-        const [y, mean, variance] = run(batchKernel, this, x);
-        moveTowards(this.movingMean, mean, this.momentum);
-        moveTowards(this.movingVariance, variance, this.momentum);
-        return y;
-      });
-    };
+  replaceCall<NormLayer>(tfl.layers.batchNormalization({}), (layer, x, training) => {
+    if (!training || !applies(layer, x)) return null;
+    const [y, mean, variance] = run(batchKernel, layer, x);
+    moveTowards(layer.movingMean, mean, layer.momentum);
+    moveTowards(layer.movingVariance, variance, layer.momentum);
+    return y;
   });
-  replaceCall(tfl.layers.layerNormalization({}), (stock) => {
-    return function call(inputs, options) {
-      const x = Array.isArray(inputs) ? inputs[0]! : inputs;
-      return applies(this, x) ? tf.tidy(() => run(layerKernel, this, x)[0]) : stock.call(this, inputs, options);
-    };
-  });
+  replaceCall<NormLayer>(tfl.layers.layerNormalization({}), (layer, x) =>
+    applies(layer, x) ? run(layerKernel, layer, x)[0] : null,
+  );
 }
 
-/** Changes the method of all layers of this one's class. */
-function replaceCall(layer: tfl.layers.Layer, replace: (stock: Call) => Call): void {
-  const prototype = Object.getPrototypeOf(layer) as { call: Call };
-  prototype.call = replace(prototype.call);
-}
-
-/** Whether our kernels are right for this layer: channels last, on wasm. */
+/** Whether our kernels are right for this layer: channels last. */
 function applies(layer: NormLayer, x: tf.Tensor): boolean {
   const axes = typeof layer.axis === 'number' ? [layer.axis] : layer.axis;
-  const last = axes.length === 1 && (axes[0] === -1 || axes[0] === x.rank - 1);
-  return tf.getBackend() === 'wasm' && last && x.rank >= 2 && x.dtype === 'float32';
+  return axes.length === 1 && (axes[0] === -1 || axes[0] === x.rank - 1) && x.rank >= 2;
 }
 
 function run(kernel: string, layer: NormLayer, x: tf.Tensor): [tf.Tensor, tf.Tensor, tf.Tensor] {
@@ -160,7 +130,7 @@ function run(kernel: string, layer: NormLayer, x: tf.Tensor): [tf.Tensor, tf.Ten
 }
 
 /** The moving average of Keras: old − (old − new) · (1 − momentum). */
-function moveTowards(average: Weight, value: tf.Tensor, momentum: number): void {
+function moveTowards(average: LayerWeight, value: tf.Tensor, momentum: number): void {
   const old = average.read();
   average.write(tf.sub(old, tf.mul(tf.sub(old, value), 1 - momentum)));
 }

@@ -3,6 +3,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
 
+import { computeGradients } from '../engine/backpropagation.ts';
 import type { Batch } from './batch.ts';
 import { crossEntropy, smoothLabels } from './loss.ts';
 import type { Parameter } from './optimizer.ts';
@@ -48,13 +49,13 @@ export function computeStep(
     const targets = tf.tensor2d(smoothLabels(batch.labels, classes, labelSmoothing), [count, classes]);
     const variables = parameters.map(({ variable }) => variable);
     let logits: tf.Tensor2D | undefined;
-    const { value, grads } = tf.variableGrads(() => {
+    const { loss, gradients } = computeGradients(() => {
       logits = tf.keep(model.apply(images, { training: true }) as tf.Tensor2D);
       const penalties = hasPenalties ? model.calculateLosses() : [];
       const loss = crossEntropy(logits, targets, batchImages);
       return penalties.reduce<tf.Scalar>((sum, penalty) => tf.add(sum, penalty), loss);
     }, variables);
-    return { gradients: variables.map(({ name }) => grads[name]!), loss: value, logits: logits! };
+    return { gradients, loss, logits: logits! };
   });
 }
 

@@ -34,6 +34,38 @@ export function columnSums(x: usize, sums: usize, rows: i32, columns: i32, facto
   }
 }
 
+/**
+ * dz = dy where y > 0, else 0, and sums[column] = Σ dz[row, column]: both gradients of a bias followed by ReLU, from its result y. All but the sums are
+ * [rows, columns].
+ */
+export function rectifiedBiasGradient(
+  dy: usize,
+  y: usize,
+  dz: usize,
+  sums: usize,
+  rows: i32,
+  columns: i32,
+): void {
+  const step = (<usize>columns) << 2;
+  const zero = f32x4.splat(0);
+  memory.fill(sums, 0, step);
+  for (let first = 0; first < rows; first += BLOCK) {
+    const block = <usize>first * step;
+    const end = block + <usize>min(BLOCK, rows - first) * step;
+    for (let column = 0; column < columns; column += 4) {
+      const lanes = columns - column;
+      const shift = (<usize>column) << 2;
+      let sum = zero;
+      for (let at = block + shift; at < end; at += step) {
+        const slope = v128.and(loadLanes(dy + at, lanes), f32x4.gt(loadLanes(y + at, lanes), zero));
+        storeLanes(dz + at, slope, lanes);
+        sum = f32x4.add(sum, slope);
+      }
+      storeLanes(sums + shift, f32x4.add(loadLanes(sums + shift, lanes), sum), lanes);
+    }
+  }
+}
+
 /** dx = dy where low < x ≤ high, else 0: the gradient of x cut off at both ends. */
 export function intervalGradient(dy: usize, x: usize, dx: usize, count: i32, low: f32, high: f32): void {
   const lows = f32x4.splat(low);

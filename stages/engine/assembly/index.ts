@@ -5,7 +5,7 @@
 export { addOuterProducts } from './outer';
 export { convolve } from './convolve';
 export { depthwiseFilterGradient, depthwiseInputGradient, repeatChannels, sumChannels } from './depthwise';
-export { columnSums, intervalGradient, sigmoidGradient } from './elementwise';
+export { columnSums, intervalGradient, rectifiedBiasGradient, sigmoidGradient } from './elementwise';
 export { batchNormBackward, batchNormForward, layerNormBackward, layerNormForward } from './norm';
 export { packFilter, packTransposed, padImages, unpack } from './pack';
 export { averagePoolGradient, maxPoolGradient } from './pool';
