@@ -59,11 +59,7 @@ function watch(): void {
         nested = outer + time;
         // The engine raises the depth while it records the forward pass.
         const forward = tf.engine().state.gradientDepth > 0;
-        count(
-          `${forward ? 'forward' : phase} ${kernel.kernelName}`,
-          busy() - before,
-          operationsOf(call.inputs, result),
-        );
+        count(`${forward ? 'forward' : phase} ${kernel.kernelName}`, own, operationsOf(call.inputs, result));
         return result;
       },
     });

@@ -9,6 +9,7 @@ import { StageFailure } from '../context/fail.ts';
 type Kernel = (...args: number[]) => void;
 
 const names = [
+  'adamStep',
   'addOuterProducts',
   'averagePoolGradient',
   'batchNormBackward',
@@ -21,6 +22,7 @@ const names = [
   'layerNormBackward',
   'layerNormForward',
   'maxPoolGradient',
+  'momentumStep',
   'packFilter',
   'packTransposed',
   'padImages',

@@ -18,6 +18,7 @@ import { setIdentityKernel } from './identity.ts';
 import { loadKernels } from './kernels.ts';
 import { setMatrixKernels } from './matrix.ts';
 import { setNormalizationKernels } from './normalization.ts';
+import { setOptimizerKernels } from './optimize.ts';
 import { setPoolingKernels } from './pooling.ts';
 import { setReductionKernels } from './reduction.ts';
 
@@ -87,6 +88,7 @@ async function start(): Promise<void> {
   setReductionKernels(heap);
   setActivationKernels(heap);
   setNormalizationKernels(heap);
+  setOptimizerKernels(heap);
 }
 
 /** The backend's loader hooks into the process and turns any error into exit code 7 without a message of ours: unhooks it again. */

@@ -38,6 +38,11 @@ export function setKernel(kernelName: string, compute: ComputeWithStock): void {
   });
 }
 
+/** Whether the wasm backend has a kernel of this name. */
+export function hasKernel(kernelName: string): boolean {
+  return findKernel(kernelName, 'wasm') !== undefined;
+}
+
 function findKernel(kernelName: string, backendName: string): tf.KernelConfig | undefined {
   return tf.getKernel(kernelName, backendName);
 }

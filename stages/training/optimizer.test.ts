@@ -54,6 +54,32 @@ describe('optimisers, against steps by hand', () => {
     });
   });
 
+  it.each([
+    ['adam', adam],
+    ['adamw', { ...adam, kind: 'adamw' }],
+    ['momentum', sgd(0.9)],
+    ['nesterov', sgd(0.9, true)],
+  ] as const)('%s by one kernel gives the bits of the formula in operations', async (_, settings) => {
+    const values = Array.from({ length: 11 }, (_, index) => Math.sin(index * 7));
+    const run = async (backend: string): Promise<number[]> => {
+      await tf.setBackend(backend);
+      const variable = tf.variable(tf.tensor1d(values));
+      const optimizer = createOptimizer(settings, [{ variable, decays: true }], 0.01);
+      for (const lr of [0.1, 0.03, 0.02]) {
+        const gradient = tf.tensor1d(values.map((value, index) => Math.cos(value * lr * 50 + index)));
+        optimizer.apply([gradient], lr);
+      }
+      const { slots } = await optimizer.state();
+      return [...variable.dataSync(), ...slots.flatMap((slot) => [...slot])];
+    };
+    const fused = await run('wasm');
+    const stepKernels = ['AdamStep', 'MomentumStep'].map((name) => tf.getKernel(name, 'wasm'));
+    for (const { kernelName, backendName } of stepKernels) tf.unregisterKernel(kernelName, backendName);
+    const composed = await run('wasm');
+    for (const kernel of stepKernels) tf.registerKernel(kernel);
+    expect(fused).toEqual(composed);
+  });
+
   it('take the learning rate of each step', () => {
     const run = start(sgd(0.9));
     step(run, 1, 0.1);

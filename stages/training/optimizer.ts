@@ -4,6 +4,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 
 import type { Optimizer as OptimizerSettings } from '../config/definition.ts';
+import { takeStep, type StepInputs, type StepRule } from '../engine/optimize.ts';
 
 /** A trainable weight. */
 export interface Parameter {
@@ -29,8 +30,8 @@ export interface Optimizer {
   readonly dispose: () => void;
 }
 
-/** What one parameter is changed by, to be multiplied by the learning rate and taken away; writes its slots. */
-type Rule = (gradient: tf.Tensor, slots: readonly tf.Variable[], step: number) => tf.Tensor;
+/** One parameter and its slots after a step. */
+type Rule = (inputs: StepInputs, step: number) => readonly tf.Tensor[];
 
 /** @param weightDecay - each step takes lr·weightDecay of every decaying parameter away, measured before the step (Loshchilov and Hutter 2019) */
 export function createOptimizer(
@@ -49,9 +50,11 @@ export function createOptimizer(
       steps += 1;
       parameters.forEach(({ variable, decays }, index) => {
         tf.tidy(() => {
-          const change = rule(gradients[index]!, slots[index]!, steps);
-          const kept = decays && weightDecay > 0 ? tf.mul(variable, 1 - lr * weightDecay) : variable;
-          variable.assign(tf.sub(kept, tf.mul(change, lr)));
+          const keep = decays ? 1 - lr * weightDecay : 1;
+          const inputs = { parameter: variable, gradient: gradients[index]!, slots: slots[index]!, lr, keep };
+          const [parameter, ...memory] = rule(inputs, steps);
+          variable.assign(parameter!);
+          slots[index]!.forEach((slot, place) => slot.assign(memory[place]!));
         });
       });
     },
@@ -70,23 +73,36 @@ export function createOptimizer(
   };
 }
 
+type AdamSettings = Extract<OptimizerSettings, { kind: 'adam' | 'adamw' }>;
+
 /**
  * Adam (Kingma and Ba 2015, algorithm 1): m ← β₁m + (1 − β₁)g, v ← β₂v + (1 − β₂)g², change = m̂/(√v̂ + ε) with the bias-corrected
  * m̂ = m/(1 − β₁ᵗ), v̂ = v/(1 − β₂ᵗ).
  */
-function adamRule({ beta1, beta2, epsilon }: Extract<OptimizerSettings, { kind: 'adam' | 'adamw' }>): {
-  readonly rule: Rule;
-  readonly slotCount: number;
-} {
-  const rule: Rule = (gradient, [mean, square], step) => {
-    mean!.assign(tf.add(tf.mul(mean!, beta1), tf.mul(gradient, 1 - beta1)));
-    square!.assign(tf.add(tf.mul(square!, beta2), tf.mul(tf.square(gradient), 1 - beta2)));
+function adamRule({ beta1, beta2, epsilon }: AdamSettings): { readonly rule: Rule; readonly slotCount: number } {
+  const rule: Rule = (inputs, step) => {
     const meanCorrection = 1 / (1 - beta1 ** step);
     const squareCorrection = 1 / (1 - beta2 ** step);
-    const root = tf.sqrt(tf.mul(square!, squareCorrection));
-    return tf.div(tf.mul(mean!, meanCorrection), tf.add(root, epsilon));
+    const fused: StepRule = { kind: 'adam', beta1, beta2, epsilon, meanCorrection, squareCorrection };
+    return takeStep(fused, inputs) ?? composeAdam(fused, inputs);
   };
   return { rule, slotCount: 2 };
+}
+
+type AdamRule = Extract<StepRule, { kind: 'adam' }>;
+
+function composeAdam(rule: AdamRule, inputs: StepInputs): tf.Tensor[] {
+  const { gradient, slots } = inputs;
+  const { beta1, beta2 } = rule;
+  const mean = tf.add(tf.mul(slots[0]!, beta1), tf.mul(gradient, 1 - beta1));
+  const square = tf.add(tf.mul(slots[1]!, beta2), tf.mul(tf.square(gradient), 1 - beta2));
+  const root = tf.sqrt(tf.mul(square, rule.squareCorrection));
+  const change = tf.div(tf.mul(mean, rule.meanCorrection), tf.add(root, rule.epsilon));
+  return [subtract(inputs, change), mean, square];
+}
+
+function subtract({ parameter, keep, lr }: StepInputs, change: tf.Tensor): tf.Tensor {
+  return tf.sub(keep === 1 ? parameter : tf.mul(parameter, keep), tf.mul(change, lr));
 }
 
 /**
@@ -97,10 +113,14 @@ function momentumRule({ momentum, nesterov }: Extract<OptimizerSettings, { kind:
   readonly rule: Rule;
   readonly slotCount: number;
 } {
-  if (momentum === 0) return { rule: (gradient) => gradient, slotCount: 0 };
-  const rule: Rule = (gradient, [velocity]) => {
-    velocity!.assign(tf.add(tf.mul(velocity!, momentum), gradient));
-    return nesterov ? tf.add(gradient, tf.mul(velocity!, momentum)) : velocity!;
+  if (momentum === 0) return { rule: (inputs) => [subtract(inputs, inputs.gradient)], slotCount: 0 };
+  const rule: Rule = (inputs) => {
+    const fused = takeStep({ kind: 'momentum', momentum, nesterov }, inputs);
+    if (fused !== null) return fused;
+    const { gradient, slots } = inputs;
+    const velocity = tf.add(tf.mul(slots[0]!, momentum), gradient);
+    const change = nesterov ? tf.add(gradient, tf.mul(velocity, momentum)) : velocity;
+    return [subtract(inputs, change), velocity];
   };
   return { rule, slotCount: 1 };
 }

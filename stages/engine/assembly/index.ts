@@ -7,6 +7,7 @@ export { convolve } from './convolve';
 export { depthwiseFilterGradient, depthwiseInputGradient, repeatChannels, sumChannels } from './depthwise';
 export { columnSums, intervalGradient, rectifiedBiasGradient, sigmoidGradient } from './elementwise';
 export { batchNormBackward, batchNormForward, layerNormBackward, layerNormForward } from './norm';
+export { adamStep, momentumStep } from './optimize';
 export { packFilter, packTransposed, padImages, unpack } from './pack';
 export { averagePoolGradient, maxPoolGradient } from './pool';
 export { winogradConvolve, winogradFilter, winogradFilterGradient } from './winograd';
