@@ -5,6 +5,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 
+import { activate, type Activation } from './activation.ts';
 import type { Heap } from './heap.ts';
 import { replaceCall, type LayerWeight } from './layers.ts';
 import { addGradient, setKernel, type Gradients } from './registry.ts';
@@ -74,7 +75,7 @@ interface ConvLayer {
   readonly padding: string;
   readonly dataFormat: string;
   readonly dilationRate: number | readonly number[];
-  readonly activation: { getClassName(): string; apply(x: tf.Tensor): tf.Tensor };
+  readonly activation: Activation;
 }
 
 function callLayer(layer: ConvLayer, x: tf.Tensor): tf.Tensor | null {
@@ -92,5 +93,5 @@ function callLayer(layer: ConvLayer, x: tf.Tensor): tf.Tensor | null {
     activation: relu ? 'relu' : 'linear',
   };
   const y = tf.engine().runKernel<tf.Tensor>(layerKernel, inputs, attributes);
-  return relu ? y : layer.activation.apply(y);
+  return relu ? y : activate(layer.activation, y);
 }

@@ -10,6 +10,10 @@ import { setKernel, type Inputs } from './registry.ts';
 /** Rows of a result below which the stock kernel is faster where nothing is transposed: it keeps packed weights that do not change. */
 const fewRows = 16;
 
+interface FusedAttributes extends Pick<_FusedMatMulAttrs, 'transposeA' | 'transposeB'> {
+  readonly activation?: string;
+}
+
 export function setMatrixKernels(heap: Heap): void {
   setKernel('BatchMatMul', (stock) => (inputs, attributes) => {
     const { transposeA, transposeB } = attributes as BatchMatMulAttrs;
@@ -19,7 +23,7 @@ export function setMatrixKernels(heap: Heap): void {
     return times(heap, inputs, { transposed: transposeB, rectify: false });
   });
   setKernel('_FusedMatMul', (stock) => (inputs, attributes) => {
-    const { transposeA, transposeB, activation } = attributes as _FusedMatMulAttrs & { activation?: string };
+    const { transposeA, transposeB, activation } = attributes as FusedAttributes;
     const known = activation === undefined || activation === 'linear' || activation === 'relu';
     const rows = inputs['a']!.shape.at(-2)!;
     const bias = inputs['bias']?.shape;

@@ -20,6 +20,7 @@ import { setMatrixKernels } from './matrix.ts';
 import { setNormalizationKernels } from './normalization.ts';
 import { setOptimizerKernels } from './optimize.ts';
 import { setPoolingKernels } from './pooling.ts';
+import { setProductKernels } from './product.ts';
 import { setReductionKernels } from './reduction.ts';
 
 /** Who uses the backend, and the one start that they share. */
@@ -86,6 +87,7 @@ async function start(): Promise<void> {
   setPoolingKernels(heap);
   setMatrixKernels(heap);
   setReductionKernels(heap);
+  setProductKernels(heap);
   setActivationKernels(heap);
   setNormalizationKernels(heap);
   setOptimizerKernels(heap);

@@ -54,15 +54,19 @@ export function addGradient(config: tf.GradConfig): void {
 
 /** The gradient of each input, computed when it is asked for. */
 export type Gradients = Record<string, () => tf.Tensor>;
-type Derive = (dy: tf.Tensor, saved: tf.Tensor[]) => Gradients;
+type Derive = (dy: tf.Tensor, saved: tf.Tensor[], attributes: tf.NamedAttrMap) => Gradients | null;
 
-/** Replaces a gradient while wasm is the active backend. It gets what the stock gradient had saved, in the same order. */
+/**
+ * Replaces a gradient while wasm is the active backend. It gets what the stock gradient had saved, in the same order; null leaves a case to the stock one.
+ */
 export function setGradient(kernelName: string, derive: Derive): void {
   const stock = stockGradients.get(kernelName) ?? tf.getGradient(kernelName);
   stockGradients.set(kernelName, stock);
   tf.registerGradient({
     ...stock,
-    gradFunc: (dy, saved, attributes) =>
-      tf.getBackend() === 'wasm' ? derive(dy as tf.Tensor, saved) : stock.gradFunc(dy, saved, attributes),
+    gradFunc: (dy, saved, attributes) => {
+      const ours = tf.getBackend() === 'wasm' ? derive(dy as tf.Tensor, saved, attributes) : null;
+      return ours ?? stock.gradFunc(dy, saved, attributes);
+    },
   });
 }

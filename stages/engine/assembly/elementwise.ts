@@ -1,5 +1,6 @@
 // Sums down the columns of a matrix (bias gradients), and gradients of activations.
 
+import { sigmoid } from './exponential';
 import { loadLanes, storeLanes } from './lanes';
 
 /** Rows that are summed apart before they join the total: keeps the rounding error of long sums small, and the rows in the nearest cache. */
@@ -91,6 +92,32 @@ export function sigmoidGradient(dy: usize, y: usize, dx: usize, count: i32): voi
     storeLanes(dx, f32x4.mul(loadLanes(dy, lanes), slope), lanes);
     y += 16;
     dy += 16;
+    dx += 16;
+  }
+}
+
+/** y = x · sigmoid(x) (Ramachandran, Zoph and Le, 2017) */
+export function swish(x: usize, y: usize, count: i32): void {
+  for (let index = 0; index < count; index += 4) {
+    const lanes = count - index;
+    const values = loadLanes(x, lanes);
+    storeLanes(y, f32x4.mul(values, sigmoid(values)), lanes);
+    x += 16;
+    y += 16;
+  }
+}
+
+/** dx = dy · (s + x · s · (1 − s)), where s is the sigmoid of x. */
+export function swishGradient(dy: usize, x: usize, dx: usize, count: i32): void {
+  const one = f32x4.splat(1);
+  for (let index = 0; index < count; index += 4) {
+    const lanes = count - index;
+    const values = loadLanes(x, lanes);
+    const s = sigmoid(values);
+    const slope = f32x4.add(s, f32x4.mul(f32x4.mul(values, s), f32x4.sub(one, s)));
+    storeLanes(dx, f32x4.mul(loadLanes(dy, lanes), slope), lanes);
+    dy += 16;
+    x += 16;
     dx += 16;
   }
 }

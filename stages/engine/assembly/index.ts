@@ -3,9 +3,10 @@
 // float32 and channels-last, and nothing here allocates. The order of every sum is fixed by the shapes alone, so results are bit-identical.
 
 export { addOuterProducts } from './outer';
+export { productSums, repeatRows, scaleRows } from './broadcast';
 export { convolve } from './convolve';
 export { depthwiseFilterGradient, depthwiseInputGradient, repeatChannels, sumChannels } from './depthwise';
-export { columnSums, intervalGradient, rectifiedBiasGradient, sigmoidGradient } from './elementwise';
+export { columnSums, intervalGradient, rectifiedBiasGradient, sigmoidGradient, swish, swishGradient } from './elementwise';
 export { batchNormBackward, batchNormForward, layerNormBackward, layerNormForward } from './norm';
 export { adamStep, momentumStep } from './optimize';
 export { packFilter, packTransposed, padImages, unpack } from './pack';
