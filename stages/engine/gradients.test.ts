@@ -5,12 +5,9 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 
-import { randomOf } from '../random/random.ts';
 import type { Engine } from './engine.ts';
 import { openEngine } from './open.ts';
-
-type Shape = readonly number[];
-type Op = (...inputs: tf.Tensor[]) => tf.Tensor;
+import { differentiate, distance, expectAgreement, normals, variablesOf, type Op, type Shape } from './testing.ts';
 
 let engine: Engine;
 
@@ -21,46 +18,6 @@ beforeAll(async () => {
 afterAll(() => {
   engine.close();
 });
-
-function normals(shape: Shape, seed: number): Float32Array {
-  const random = randomOf(seed, 'normals');
-  return Float32Array.from({ length: tf.util.sizeFromShape([...shape]) }, random.normal);
-}
-
-/** The result of an op and the gradients of a random weighting of it, on one backend. */
-async function differentiate(backend: string, op: Op, shapes: readonly Shape[]): Promise<Float32Array[]> {
-  await tf.setBackend(backend);
-  return tf.tidy(() => {
-    const inputs = shapes.map((shape, index) => tf.tensor(normals(shape, index), [...shape]));
-    const { shape } = tf.tidy(() => op(...inputs));
-    const weights = tf.tensor(normals(shape, 99), shape);
-    const gradients = tf.grads((...values: tf.Tensor[]) => tf.sum(tf.mul(op(...values), weights)))(inputs);
-    return [op(...inputs), ...gradients].map((tensor) => tensor.dataSync<'float32'>().slice());
-  });
-}
-
-function variablesOf(layer: tfl.layers.Layer): tf.Variable[] {
-  return layer.trainableWeights.map((weight) => weight.read()) as unknown as tf.Variable[];
-}
-
-/** Largest difference relative to the largest value. */
-function distance(actual: Float32Array, expected: Float32Array): number {
-  expect(actual.length).toBe(expected.length);
-  let difference = 0;
-  let largest = 0;
-  expected.forEach((value, index) => {
-    difference = Math.max(difference, Math.abs(actual[index]! - value));
-    largest = Math.max(largest, Math.abs(value));
-  });
-  return difference / (largest || 1);
-}
-
-async function expectAgreement(op: Op, shapes: readonly Shape[]): Promise<void> {
-  const expected = await differentiate('cpu', op, shapes);
-  const actual = await differentiate('wasm', op, shapes);
-  const errors = actual.map((values, index) => distance(values, expected[index]!));
-  for (const error of errors) expect(error).toBeLessThan(1e-5);
-}
 
 /** [images, height, width, inputs, outputs, filter height, filter width, row stride, column stride, padding] */
 type ConvCase = readonly [
@@ -97,6 +54,16 @@ const convolutions: readonly ConvCase[] = [
   [1, 3, 3, 8, 16, 3, 3, 1, 1, 'valid'],
   [2, 8, 2, 16, 12, 3, 3, 1, 1, 'same'],
   [1, 1, 1, 20, 10, 1, 1, 1, 1, 'same'],
+  [2, 12, 13, 3, 6, 7, 7, 2, 2, 'same'],
+  [1, 7, 7, 5, 6, 7, 7, 1, 1, 'valid'],
+  [2, 9, 9, 6, 5, 1, 1, 2, 2, 'valid'],
+  // By Winograd's algorithm: whole tiles and cut ones, margins on all sides or none, blocks that are not full.
+  [2, 16, 16, 8, 8, 3, 3, 1, 1, 'same'],
+  [3, 17, 15, 12, 20, 3, 3, 1, 1, 'same'],
+  [1, 21, 23, 8, 12, 3, 3, 1, 1, 'valid'],
+  [5, 13, 13, 16, 8, 3, 3, 1, 1, 'valid'],
+  [2, 14, 13, 8, 16, 3, 3, 1, 1, 2],
+  [70, 2, 4, 8, 8, 3, 3, 1, 1, 'same'],
 ];
 
 function nameOf([n, h, w, from, to, kh, kw, sh, sw, padding]: ConvCase): string {
@@ -174,6 +141,9 @@ const depthwise: readonly (readonly [
   [1, 7, 9, 5, 3, 5, 3, 2, 'valid'],
   [2, 10, 9, 3, 1, 3, 3, 3, 'valid'],
   [1, 2, 2, 16, 1, 5, 5, 1, 'same'],
+  [2, 15, 15, 20, 1, 7, 7, 2, 'same'],
+  [3, 12, 10, 18, 1, 3, 3, 2, 'valid'],
+  [1, 11, 11, 37, 1, 7, 7, 1, 'valid'],
 ];
 
 describe('depthwise convolution', () => {
@@ -330,6 +300,111 @@ describe('activations', () => {
       return tf.losses.softmaxCrossEntropy(oneHot, logits, undefined, 0.1);
     };
     await expectAgreement(op, [[3, 5]]);
+  });
+});
+
+describe('products that repeat one side', () => {
+  it.each([
+    [
+      [2, 3, 5, 7],
+      [2, 1, 1, 7],
+    ],
+    [
+      [2, 1, 1, 8],
+      [2, 3, 3, 8],
+    ],
+    [[4, 3, 9], [9]],
+    [[4, 3, 2], [2]],
+    [
+      [2, 3, 4, 5],
+      [1, 3, 1, 5],
+    ],
+    [[3, 4], []],
+    [
+      [2, 1, 6],
+      [2, 1, 1],
+    ],
+  ])('%j · %j', async (left, right) => {
+    await expectAgreement((a, b) => tf.mul(a, b), [left, right]);
+  });
+});
+
+describe('what backbones are made of besides', () => {
+  it('padding, also uneven', async () => {
+    const margins: [number, number][] = [
+      [0, 0],
+      [0, 1],
+      [1, 2],
+      [0, 0],
+    ];
+    await expectAgreement((x) => tf.pad(x, margins), [[2, 5, 4, 3]]);
+  });
+
+  it('cropping, concatenation and splitting', async () => {
+    await expectAgreement((x) => tf.slice(x, [0, 1, 1, 0], [2, 3, 3, 5]), [[2, 5, 4, 5]]);
+    await expectAgreement((x) => tf.mul(...(tf.split(x, 2, 3) as [tf.Tensor, tf.Tensor])), [[2, 5, 4, 6]]);
+  });
+
+  it('bilinear enlargement', async () => {
+    const enlarge = async (backend: string): Promise<Float32Array> => {
+      await tf.setBackend(backend);
+      return tf.tidy(() => {
+        const x = tf.tensor4d(normals([2, 4, 5, 3], 1), [2, 4, 5, 3]);
+        return tf.image.resizeBilinear(x, [9, 8], false, true).dataSync<'float32'>().slice();
+      });
+    };
+    expect(distance(await enlarge('wasm'), await enlarge('cpu'))).toBeLessThan(1e-5);
+  });
+});
+
+describe('convolutional layers', () => {
+  it.each([
+    ['linear', true, 1, 'same'],
+    ['relu', true, 1, 'same'],
+    ['relu', false, 2, 'valid'],
+    ['swish', true, 1, 'valid'],
+    ['swish', false, 2, 'same'],
+    ['sigmoid', true, 1, 'same'],
+    ['relu6', false, 1, 'same'],
+  ] as const)('%s, bias %s, stride %d, %s', async (activation, useBias, strides, padding) => {
+    const config = { filters: 12, kernelSize: 3, strides, padding, activation: activation as 'relu', useBias };
+    const step = async (backend: string): Promise<Float32Array[]> => {
+      await tf.setBackend(backend);
+      return tf.tidy(() => {
+        const layer = tfl.layers.conv2d(config);
+        layer.build([null, 11, 12, 8]);
+        layer.trainableWeights.forEach((weight, index) =>
+          weight.write(tf.tensor(normals(weight.shape as Shape, index + 3), weight.shape as number[])),
+        );
+        const x = tf.variable(tf.tensor(normals([3, 11, 12, 8], 1), [3, 11, 12, 8]));
+        const y = layer.apply(x) as tf.Tensor;
+        const weights = tf.tensor(normals(y.shape, 2), y.shape);
+        const loss = (): tf.Scalar => tf.sum(tf.mul(layer.apply(x, { training: true }) as tf.Tensor, weights));
+        const variables = [x, ...variablesOf(layer)];
+        const { grads } = tf.variableGrads(loss, variables);
+        return [y, ...variables.map(({ name }) => grads[name]!)].map((each) => each.dataSync<'float32'>().slice());
+      });
+    };
+    const expected = await step('cpu');
+    const actual = await step('wasm');
+    actual.forEach((values, index) => expect(distance(values, expected[index]!)).toBeLessThan(1e-5));
+  });
+
+  it('does not compute what nobody asks for', async () => {
+    await tf.setBackend('wasm');
+    const layer = tfl.layers.conv2d({ filters: 4, kernelSize: 3 });
+    const gradient = tf.getKernel('Conv2DBackpropInput', 'wasm');
+    let calls = 0;
+    tf.unregisterKernel(gradient.kernelName, 'wasm');
+    tf.registerKernel({ ...gradient, kernelFunc: (call) => (calls++, gradient.kernelFunc(call)) });
+    tf.tidy(() => {
+      const x = tf.ones([1, 5, 5, 3]);
+      layer.apply(x);
+      tf.variableGrads(() => tf.sum(layer.apply(x) as tf.Tensor), variablesOf(layer));
+    });
+    tf.unregisterKernel(gradient.kernelName, 'wasm');
+    tf.registerKernel(gradient);
+    expect(calls).toBe(0);
   });
 });
 
