@@ -21,7 +21,7 @@ await runStage(async () => {
   // The text is read for messages alone: nothing that is written comes from it.
   const openText = () => locateIn(readFileSync(join(context.root, 'params.yaml'), 'utf8'));
   const { data, models } = readParams(document, openText);
-  throwFaults('params.yaml', findUnsupported(document, models), openText);
+  throwFaults('params.yaml', findUnsupported(models), openText);
   const benchmark = readBenchmarkSettings((document as { readonly benchmark?: unknown }).benchmark);
   const plan = await planDatasets(models);
   await writeDefinitions(definitions!, models);

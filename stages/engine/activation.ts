@@ -57,7 +57,9 @@ function setSwish({ kernels, address, create }: Heap): void {
     gradFunc: (dy, [x]) => ({ x: () => tf.engine().runKernel(swishGradient, { dy: dy as tf.Tensor, x: x! }) }),
   });
   const example = tfl.layers.activation({ activation: 'swish' });
-  replaceCall<{ readonly activation: Activation }>(example, ({ activation }, x) => activate(activation, x));
+  replaceCall<{ readonly activation: Activation }>(example, ({ activation }, x) =>
+    tf.getBackend() === 'wasm' ? activate(activation, x) : null,
+  );
 }
 
 /** An activation as a layer of TensorFlow.js holds it. */

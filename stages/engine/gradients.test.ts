@@ -12,7 +12,7 @@ import { differentiate, distance, expectAgreement, normals, variablesOf, type Op
 let engine: Engine;
 
 beforeAll(async () => {
-  engine = await openEngine('auto');
+  engine = await openEngine('wasm');
 });
 
 afterAll(() => {

@@ -34,7 +34,9 @@ export function setLayerKernels(heap: Heap): void {
   });
   setSlopeKernel(heap);
   addGradient({ kernelName: layerKernel, inputsToSave: ['x', 'filter'], outputsToSave: [true], gradFunc: derive });
-  replaceCall<ConvLayer>(tfl.layers.conv2d({ filters: 1, kernelSize: 1 }), (layer, x) => callLayer(layer, x));
+  replaceCall<ConvLayer>(tfl.layers.conv2d({ filters: 1, kernelSize: 1 }), (layer, x) =>
+    tf.getBackend() === 'wasm' ? callLayer(layer, x) : null,
+  );
 }
 
 /** dy where y is positive, else 0; and its sum over all but the last axis. */

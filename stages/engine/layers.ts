@@ -1,4 +1,4 @@
-// Layers of TensorFlow.js that run on kernels of ours while wasm is the active backend. The saved model is that of the standard layers.
+// Layers of TensorFlow.js that run on kernels of ours. The saved model is that of the standard layers. Knows no backend.
 
 import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
@@ -16,8 +16,8 @@ export type Replacement<Layer> = (layer: Layer, x: tf.Tensor, training: boolean)
 const replaced = new Set<object>();
 
 /**
- * Makes all layers of the class of `example` use the replacement. Asked anew at each call, and only on wasm; safe to call again, for a backend that is
- * opened anew.
+ * Makes all layers of the class of `example` use the replacement for float32. It is asked anew at each call, and has to look which backend is the active
+ * one; safe to call again, for a backend that is opened anew.
  */
 export function replaceCall<Layer>(example: tfl.layers.Layer, replacement: Replacement<Layer>): void {
   // The class itself, which may have inherited its call.
@@ -27,7 +27,7 @@ export function replaceCall<Layer>(example: tfl.layers.Layer, replacement: Repla
   const stock = prototype.call;
   prototype.call = function call(inputs, options) {
     const x = Array.isArray(inputs) ? inputs[0]! : inputs;
-    if (tf.getBackend() !== 'wasm' || x.dtype !== 'float32') return stock.call(this, inputs, options);
+    if (x.dtype !== 'float32') return stock.call(this, inputs, options);
     return tf.tidy(() => replacement(this, x, options.training === true) ?? stock.call(this, inputs, options));
   };
 }

@@ -1,11 +1,9 @@
-// Batch and layer normalisation of TensorFlow.js's layers on fused kernels while wasm is the active backend. The stock layers take some thirty kernels
-// for it, which are most of a training step's time.
+// Batch and layer normalisation on fused kernels of ours. The stock layers take some thirty kernels for it, which are most of a training step's time.
 
 import * as tf from '@tensorflow/tfjs-core';
-import * as tfl from '@tensorflow/tfjs-layers';
 
 import type { Heap } from './heap.ts';
-import { replaceCall, type LayerWeight } from './layers.ts';
+import { fuseNormalization } from './norm-layers.ts';
 import { addGradient, setKernel } from './registry.ts';
 
 const batchKernel = 'BatchNormTraining';
@@ -19,7 +17,7 @@ export function setNormalizationKernels(heap: Heap): void {
   setLayerKernels(heap);
   setGradientOf(batchKernel, batchGradient);
   setGradientOf(layerKernel, layerGradient);
-  useKernelsInLayers();
+  fuseNormalization('wasm', { batch: batchKernel, layer: layerKernel });
 }
 
 /** Rows and channels of a tensor whose last axis is the channels. */
@@ -90,47 +88,4 @@ function setGradientOf(kernelName: string, gradientName: string): void {
       return { x: () => dx!, gamma: () => dGamma!, beta: () => dBeta! };
     },
   });
-}
-
-/** What the normalising layers of TensorFlow.js hold. */
-interface NormLayer {
-  readonly axis: number | readonly number[];
-  readonly epsilon: number;
-  readonly momentum: number;
-  readonly gamma?: LayerWeight | null;
-  readonly beta?: LayerWeight | null;
-  readonly movingMean: LayerWeight;
-  readonly movingVariance: LayerWeight;
-}
-
-function useKernelsInLayers(): void {
-  replaceCall<NormLayer>(tfl.layers.batchNormalization({}), (layer, x, training) => {
-    if (!training || !applies(layer, x)) return null;
-    const [y, mean, variance] = run(batchKernel, layer, x);
-    moveTowards(layer.movingMean, mean, layer.momentum);
-    moveTowards(layer.movingVariance, variance, layer.momentum);
-    return y;
-  });
-  replaceCall<NormLayer>(tfl.layers.layerNormalization({}), (layer, x) =>
-    applies(layer, x) ? run(layerKernel, layer, x)[0] : null,
-  );
-}
-
-/** Whether our kernels are right for this layer: channels last. */
-function applies(layer: NormLayer, x: tf.Tensor): boolean {
-  const axes = typeof layer.axis === 'number' ? [layer.axis] : layer.axis;
-  return axes.length === 1 && (axes[0] === -1 || axes[0] === x.rank - 1) && x.rank >= 2;
-}
-
-function run(kernel: string, layer: NormLayer, x: tf.Tensor): [tf.Tensor, tf.Tensor, tf.Tensor] {
-  const channels = x.shape.at(-1)!;
-  const gamma = layer.gamma?.read() ?? tf.ones([channels]);
-  const beta = layer.beta?.read() ?? tf.zeros([channels]);
-  return tf.engine().runKernel(kernel, { x, gamma, beta }, { epsilon: layer.epsilon });
-}
-
-/** The moving average of Keras: old − (old − new) · (1 − momentum). */
-function moveTowards(average: LayerWeight, value: tf.Tensor, momentum: number): void {
-  const old = average.read();
-  average.write(tf.sub(old, tf.mul(tf.sub(old, value), 1 - momentum)));
 }

@@ -1,112 +1,83 @@
-// Opens the engine that trains and predicts: starts the wasm backend of TensorFlow.js and puts our kernels where it lacks them, is wrong or is slow.
-// One thread, and the same bits on every run. Knows nothing of data, models or stages.
+// Opens the engine that trains and predicts: the one that is asked for, or the fastest that works here. Knows nothing of data, models or stages.
 
-import { createRequire } from 'node:module';
-import { dirname, join, sep } from 'node:path';
-
-import { setWasmPaths, type BackendWasm } from '@tensorflow/tfjs-backend-wasm';
 import * as tf from '@tensorflow/tfjs-core';
 
 import type { EngineChoice } from '../config/definition.ts';
 import { StageFailure } from '../context/fail.ts';
-import { setActivationKernels } from './activation.ts';
-import { setConvolutionKernels } from './convolution.ts';
-import { setDepthwiseKernels } from './depthwise.ts';
+import type { Driver, Started } from './driver.ts';
 import type { Engine } from './engine.ts';
-import { memoryOf, openHeap } from './heap.ts';
-import { setIdentityKernel } from './identity.ts';
-import { loadKernels } from './kernels.ts';
-import { setMatrixKernels } from './matrix.ts';
-import { setNormalizationKernels } from './normalization.ts';
-import { setOptimizerKernels } from './optimize.ts';
-import { setPoolingKernels } from './pooling.ts';
-import { setProductKernels } from './product.ts';
-import { setReductionKernels } from './reduction.ts';
+import { nodeDriver, nodeGpuDriver } from './native/native.ts';
+import { wasmDriver } from './wasm.ts';
+import { webgpuDriver } from './webgpu/webgpu.ts';
 
-/** Who uses the backend, and the one start that they share. */
-let users = 0;
-let started: Promise<void> | undefined;
+/** The order in which `auto` tries them: the fastest first. */
+export const drivers: readonly Driver[] = [nodeGpuDriver, webgpuDriver, nodeDriver, wasmDriver];
+
+/** An engine that is in use, how many share it, and what it was started as. */
+interface Running {
+  readonly started: Started;
+  users: number;
+}
+
+const running = new Map<Driver, Running>();
+/** Starts follow one another: a native library can be loaded once. */
+let queue: Promise<unknown> = Promise.resolve();
 
 /**
- * The engine of `train.engine`. 'auto' and 'wasm' are the same one; what this version does not have is a StageFailure. May be called more than once:
- * the engine is shared, and its memory is given back when the last user closes it. Tensors and models are to be disposed before that.
+ * The engine of `train.engine`. 'auto' takes the fastest that works, and says in `info.notes` why the others were not taken; one that is asked for by
+ * name and does not work is a StageFailure. May be called more than once: an engine is shared, and its memory is given back when the last user
+ * closes it. Tensors and models are to be disposed before that.
  */
 export async function openEngine(choice: EngineChoice): Promise<Engine> {
-  refuseOthers(choice);
-  users++;
-  started ??= start();
-  try {
-    await started;
-    // Somebody else, a test for instance, may have made another backend the active one.
-    await tf.setBackend('wasm');
-  } catch (error) {
-    users--;
-    started = undefined;
-    throw error;
+  const opening = queue.then(() => (choice === 'auto' ? takeFastest() : takeNamed(choice)));
+  queue = opening.catch(() => undefined);
+  return opening;
+}
+
+async function takeFastest(): Promise<Engine> {
+  const misses: string[] = [];
+  for (const driver of drivers) {
+    const outcome = running.get(driver)?.started ?? (await driver.start(false));
+    if (outcome.kind === 'started')
+      return share(driver, outcome, [`auto took ${driver.name}: ${driver.merit}`, ...misses]);
+    misses.push(`not ${driver.name}: ${outcome.reason}`);
   }
+  throw new StageFailure(`no engine works on this machine:\n  ${misses.join('\n  ')}`);
+}
+
+async function takeNamed(choice: Exclude<EngineChoice, 'auto'>): Promise<Engine> {
+  const driver = drivers.find(({ name }) => name === choice)!;
+  const outcome = running.get(driver)?.started ?? (await driver.start(true));
+  if (outcome.kind === 'started') return share(driver, outcome, [`${choice} was asked for`]);
+  throw new StageFailure(
+    `engine: ${choice} does not work on this machine: ${outcome.reason}. Mend that, or write \`engine: auto\` in params.yaml; ` +
+      '`npm run doctor` lists what works here',
+  );
+}
+
+async function share(driver: Driver, started: Started, notes: readonly string[]): Promise<Engine> {
+  const entry = running.get(driver) ?? { started, users: 0 };
+  running.set(driver, entry);
+  entry.users++;
+  // Somebody else, a test for instance, may have made another backend the active one.
+  await tf.setBackend(started.backend);
   let open = true;
+  const { version, device } = started;
   return {
-    info: { name: 'wasm', version: `tfjs ${tf.version_core}, wasm (SIMD)`, notes: notesOf(choice) },
+    info: {
+      name: driver.name,
+      version,
+      notes: [...notes, ...started.notes],
+      ...(device === undefined ? {} : { device }),
+    },
+    threads: driver.threads,
     memory: () => ({ bytes: tf.memory().numBytes, tensors: tf.memory().numTensors }),
     close: () => {
-      if (open && --users === 0) stop();
+      if (open && --entry.users === 0) {
+        running.delete(driver);
+        started.stop();
+      }
       open = false;
     },
   };
-}
-
-function refuseOthers(choice: EngineChoice): void {
-  if (choice === 'auto' || choice === 'wasm') return;
-  const what = choice === 'webgpu' ? 'the WebGPU engine' : `the native engine "${choice}"`;
-  throw new StageFailure(`${what} is not part of this version: write \`engine: wasm\` or \`engine: auto\` instead`);
-}
-
-function notesOf(choice: EngineChoice): readonly string[] {
-  if (choice === 'wasm') return ['wasm was asked for'];
-  return [
-    'wasm runs everywhere, needs no native library, and gives the same bits on every run',
-    'node and node-gpu (native TensorFlow) and webgpu are not part of this version',
-  ];
-}
-
-async function start(): Promise<void> {
-  if (!(await tf.env().getAsync('WASM_HAS_SIMD_SUPPORT')))
-    throw new StageFailure('this Node.js has no WebAssembly SIMD: take Node.js 20 or newer');
-  // Models train side by side as processes; threads within one would only take turns.
-  tf.env().set('WASM_HAS_MULTITHREAD_SUPPORT', false);
-  const main = createRequire(import.meta.url).resolve('@tensorflow/tfjs-backend-wasm');
-  setWasmPaths(join(dirname(main), sep));
-  await withoutNewListeners(async () => {
-    if (!(await tf.setBackend('wasm'))) throw new Error('the wasm backend of TensorFlow.js did not start');
-  });
-  const backend = tf.backend() as unknown as BackendWasm;
-  const heap = openHeap(backend, await loadKernels(memoryOf(backend)));
-  setIdentityKernel(backend);
-  setConvolutionKernels(heap);
-  setDepthwiseKernels(heap);
-  setPoolingKernels(heap);
-  setMatrixKernels(heap);
-  setReductionKernels(heap);
-  setProductKernels(heap);
-  setActivationKernels(heap);
-  setNormalizationKernels(heap);
-  setOptimizerKernels(heap);
-}
-
-/** The backend's loader hooks into the process and turns any error into exit code 7 without a message of ours: unhooks it again. */
-async function withoutNewListeners(action: () => Promise<void>): Promise<void> {
-  const events = ['uncaughtException', 'unhandledRejection'] as const;
-  const before = events.map((event) => process.rawListeners(event));
-  await action();
-  events.forEach((event, index) => {
-    for (const listener of process.rawListeners(event))
-      if (!before[index]!.includes(listener)) process.removeListener(event, listener as () => void);
-  });
-}
-
-function stop(): void {
-  started = undefined;
-  const factory = tf.findBackendFactory('wasm');
-  tf.removeBackend('wasm');
-  tf.registerBackend('wasm', factory, 2);
 }
