@@ -35,7 +35,7 @@ await runStage(async () => {
     (done, total, split) => reportProgress(done / total, `${done}/${total} images (${split})`),
   );
   await team.close();
-  const subject = { definition, history, manifest, model, bytes: folderBytes(modelFolder) };
+  const subject = { definition, history, engine: engine.info, manifest, model, bytes: folderBytes(modelFolder) };
   writeSummary(summaryFile, await summarize(subject, tallies));
   model.dispose();
   engine.close();

@@ -1,6 +1,7 @@
 // The paper that goes with a model: what it is, how it was trained, what it can do, and how to use it. Facts only, from its evaluation and the ranking.
 
 import type { ModelDefinition, Schedule } from '../config/definition.ts';
+import { describeEngine } from '../engine/engine.ts';
 import type { Evaluation, SplitFigures } from '../evaluation/result.ts';
 import { formatFigure, formatNumber } from '../selection/metric.ts';
 import type { Candidate, MetricName, Ranking } from '../selection/ranking.ts';
@@ -111,7 +112,7 @@ function describeTraining({ definition, history, data }: Evaluation): readonly (
     ['gradient clipping', train.gradClip === null ? 'none' : `global norm ${train.gradClip}`],
     ['augmentation', augment.filter((part) => part !== '').join(', ') || 'none'],
     ['seed', String(train.seed)],
-    ['engine', history.engine.version],
+    ['engine', describeEngine(history.engine)],
     ['seconds', formatNumber(history.seconds)],
   ];
 }

@@ -9,6 +9,7 @@ import { definitionDigest } from '../config/canonical.ts';
 import type { ModelDefinition } from '../config/definition.ts';
 import type { DatasetManifest } from '../data/manifest.ts';
 import type { Team } from '../threads/team.ts';
+import type { EngineInfo } from '../engine/engine.ts';
 import type { TrainingHistory } from '../training/result.ts';
 import { countParameters, layerCosts } from './cost.ts';
 import { checkModel } from './prediction.ts';
@@ -26,6 +27,8 @@ export type OnProgress = (done: number, total: number, split: EvaluatedSplit) =>
 export interface Subject {
   readonly definition: ModelDefinition;
   readonly history: TrainingHistory;
+  /** What predicts. */
+  readonly engine: EngineInfo;
   readonly manifest: DatasetManifest;
   readonly model: tfl.LayersModel;
   /** Of all files of the model. */
@@ -61,7 +64,7 @@ const shownEpochs = 1000;
 
 /** Content of evaluation.json. */
 export async function summarize(
-  { definition, history, manifest, model, bytes }: Subject,
+  { definition, history, engine, manifest, model, bytes }: Subject,
   tallies: Readonly<Record<EvaluatedSplit, Tally>>,
 ): Promise<Evaluation> {
   const { name, identity, source, shape, classes } = manifest;
@@ -77,6 +80,7 @@ export async function summarize(
     complexity: { ...countParameters(model), macs, bytes },
     layers,
     history: thinHistory(history, shownEpochs),
+    engine,
   };
 }
 

@@ -2,6 +2,7 @@
 // and so has all that comparing and reporting need of a model whose files are long gone. Must stay far below 1 MiB.
 
 import type { ModelDefinition } from '../config/definition.ts';
+import type { EngineInfo } from '../engine/engine.ts';
 import type { TrainingHistory } from '../training/result.ts';
 
 /** Figures on one split. Rates are fractions of 1. */
@@ -54,6 +55,8 @@ export interface Evaluation {
   };
   readonly layers: readonly LayerCost[];
   readonly history: TrainingHistory;
+  /** What predicted; older records do not say. */
+  readonly engine?: EngineInfo;
 }
 
 /** Content of `classes.json` in `artifacts/<model>/evaluation/`: the details, by split. Arrays are in class order. */

@@ -46,10 +46,10 @@ export interface LoadedModel {
 const warmUpRuns = { single: 3, batch: 1 };
 
 /**
- * Warms a model up. Its work is a prediction and the synchronous read of the result; the input lies in the engine's memory already.
+ * Warms a model up. Its work is a prediction and the read of the result, which not every engine has otherwise than asynchronously; the input lies in the engine's memory already.
  * Throws for a model whose input is not one image of a fixed size.
  */
-export function warmUp(model: tfl.LayersModel, noise: NoiseImages): LoadedModel {
+export async function warmUp(model: tfl.LayersModel, noise: NoiseImages): Promise<LoadedModel> {
   const shape = model.inputs[0]!.shape.slice(1);
   if (model.inputs.length !== 1 || shape.some((size) => size === null))
     throw new Error('its input is not one image of a fixed size');
@@ -58,13 +58,13 @@ export function warmUp(model: tfl.LayersModel, noise: NoiseImages): LoadedModel 
     return { work: () => predictOnce(model, input) };
   };
   const loaded = { single: contestantOf(1), batch: contestantOf(largeBatch) };
-  for (let run = 0; run < warmUpRuns.single; run++) loaded.single.work();
-  for (let run = 0; run < warmUpRuns.batch; run++) loaded.batch.work();
+  for (let run = 0; run < warmUpRuns.single; run++) await loaded.single.work();
+  for (let run = 0; run < warmUpRuns.batch; run++) await loaded.batch.work();
   return loaded;
 }
 
-function predictOnce(model: tfl.LayersModel, input: tf.Tensor): void {
+async function predictOnce(model: tfl.LayersModel, input: tf.Tensor): Promise<void> {
   const result = model.predictOnBatch(input) as tf.Tensor;
-  result.dataSync();
+  await result.data();
   result.dispose();
 }

@@ -86,8 +86,8 @@ async function measureBlock(block: readonly MeasurableModel[], options: BlockOpt
       if (member !== undefined) members.push(member);
       options.onProgress((0.2 * (block.indexOf(candidate) + 1)) / block.length, `${members.length} models loaded`);
     }
-    takeSamples(members, 'single', roundSettings('single', members.length, 0.2, options), records);
-    takeSamples(members, 'batch', roundSettings('batch', members.length, 0.6, options), records);
+    await takeSamples(members, 'single', roundSettings('single', members.length, 0.2, options), records);
+    await takeSamples(members, 'batch', roundSettings('batch', members.length, 0.6, options), records);
   } finally {
     members.forEach(({ model }) => model.dispose());
     noise.dispose();
@@ -97,14 +97,14 @@ async function measureBlock(block: readonly MeasurableModel[], options: BlockOpt
 /** Loads a model; one that cannot be is recorded with the reason, and left out. */
 async function admit(
   { digest, files }: MeasurableModel,
-  prepare: (model: tfl.LayersModel) => LoadedModel,
+  prepare: (model: tfl.LayersModel) => Promise<LoadedModel>,
   { reasons }: Records,
 ): Promise<Member | undefined> {
   if (reasons.has(digest)) return undefined;
   let model: tfl.LayersModel | undefined;
   try {
     model = await loadModel(recordedSource(files));
-    return { digest, model, ...prepare(model) };
+    return { digest, model, ...(await prepare(model)) };
   } catch (error) {
     model?.dispose();
     reasons.set(digest, error instanceof Error ? error.message : String(error));
@@ -112,9 +112,14 @@ async function admit(
   }
 }
 
-function takeSamples(members: readonly Member[], kind: Kind, settings: RoundSettings, { samples }: Records): void {
+async function takeSamples(
+  members: readonly Member[],
+  kind: Kind,
+  settings: RoundSettings,
+  { samples }: Records,
+): Promise<void> {
   const contestants = members.map((member) => member[kind]);
-  measureInRounds(contestants, settings).forEach((times, index) => {
+  (await measureInRounds(contestants, settings)).forEach((times, index) => {
     const { digest } = members[index]!;
     const own = samples.get(digest) ?? { single: [], batch: [] };
     own[kind].push(...times);

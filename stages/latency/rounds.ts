@@ -4,7 +4,7 @@
 /** Something to measure. */
 export interface Contestant {
   /** Does the work once, to its end. */
-  readonly work: () => void;
+  readonly work: () => Promise<void>;
 }
 
 export interface RoundSettings {
@@ -25,7 +25,10 @@ export interface RoundSettings {
  * Runs rounds A B C, B C A, C A B, … until the time is up.
  * @returns for each contestant its samples, in milliseconds, in the order in which they were taken
  */
-export function measureInRounds(contestants: readonly Contestant[], settings: RoundSettings): number[][] {
+export async function measureInRounds(
+  contestants: readonly Contestant[],
+  settings: RoundSettings,
+): Promise<number[][]> {
   const { seconds, leastRounds, now, onRound } = settings;
   const samples = contestants.map((): number[] => []);
   if (contestants.length === 0) return samples;
@@ -33,7 +36,7 @@ export function measureInRounds(contestants: readonly Contestant[], settings: Ro
   for (let round = 0, spent = 0; round < leastRounds || spent < 1; round++) {
     for (let turn = 0; turn < contestants.length; turn++) {
       const index = (round + turn) % contestants.length;
-      samples[index]!.push(...takeTurn(contestants[index]!, settings));
+      samples[index]!.push(...(await takeTurn(contestants[index]!, settings)));
     }
     spent = (now() - start) / (1000 * seconds);
     onRound(Math.min(1, spent, (round + 1) / leastRounds));
@@ -41,12 +44,12 @@ export function measureInRounds(contestants: readonly Contestant[], settings: Ro
   return samples;
 }
 
-function takeTurn({ work }: Contestant, { samples, settling, now }: RoundSettings): number[] {
-  for (let run = 0; run < settling; run++) work();
+async function takeTurn({ work }: Contestant, { samples, settling, now }: RoundSettings): Promise<number[]> {
+  for (let run = 0; run < settling; run++) await work();
   const times: number[] = [];
   for (let sample = 0; sample < samples; sample++) {
     const begin = now();
-    work();
+    await work();
     times.push(now() - begin);
   }
   return times;

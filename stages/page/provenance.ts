@@ -1,5 +1,6 @@
 // Where the figures come from: data, engine, machine, versions. Only what the inputs say; nothing of the machine that writes the page.
 
+import { describeEngine } from '../engine/engine.ts';
 import type { BenchmarkResult } from '../latency/result.ts';
 import type { Ranking } from '../selection/ranking.ts';
 import type { Setting } from './definition.ts';
@@ -53,14 +54,18 @@ function describeData({ data, otherData }: Ranking, records: readonly ModelRecor
 
 function describeMachine({ host, engine }: BenchmarkResult, records: readonly ModelRecord[]): Setting[] {
   const training = new Set(
-    records.flatMap(({ evaluation }) => (evaluation === null ? [] : [evaluation.history.engine.version])),
+    records.flatMap(({ evaluation }) => (evaluation === null ? [] : [describeEngine(evaluation.history.engine)])),
+  );
+  const evaluating = new Set(
+    records.flatMap(({ evaluation }) => (evaluation?.engine ? [describeEngine(evaluation.engine)] : [])),
   );
   return [
     { name: 'Processor', value: host.cpu },
     { name: 'Cores', value: String(host.cores) },
     { name: 'System', value: host.os },
     { name: 'Node.js', value: host.node },
-    { name: 'Measured with', value: `${engine.name}: ${engine.version}` },
+    { name: 'Measured with', value: describeEngine(engine) },
     { name: 'Trained with', value: [...training].sort().join('; ') || '–' },
+    { name: 'Evaluated with', value: [...evaluating].sort().join('; ') || '–' },
   ];
 }

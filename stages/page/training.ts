@@ -3,6 +3,7 @@
 import { curvesSpec } from '../charts/curves.ts';
 import type { Curve } from '../charts/curves.ts';
 import { renderSvg } from '../charts/render.ts';
+import { describeEngine } from '../engine/engine.ts';
 import type { TrainingHistory } from '../training/result.ts';
 import { formatCount, formatDecimal, formatDuration, formatShare } from './figures.ts';
 
@@ -28,7 +29,7 @@ export async function buildTraining(history: TrainingHistory): Promise<TrainingV
     curves: [await buildCurve(history, 'loss'), await buildCurve(history, 'accuracy')],
     outcome:
       `${history.epochs.length} ${history.epochs.length === 1 ? 'epoch' : 'epochs'} in ${formatDuration(history.seconds)}${ending}; ` +
-      `weights of epoch ${history.keptEpoch} (validation ${formatShare(kept?.valAcc)}); ${history.engine.version}`,
+      `weights of epoch ${history.keptEpoch} (validation ${formatShare(kept?.valAcc)}); ${describeEngine(history.engine)}`,
     epochs: history.epochs.map((record) => [
       String(record.epoch),
       formatDecimal(record.loss),
