@@ -107,7 +107,7 @@ for (let step = -3; step < steps; step++) {
   watching = step >= 0;
   const start = busy();
   phase = 'back';
-  const result = computeStep(model, parameters, { images, labels }, 0);
+  const result = computeStep(model, parameters, { images, labels }, { labelSmoothing: 0 });
   phase = 'other';
   optimizer.apply(result.gradients, 1e-3);
   loss = result.loss.dataSync()[0]!;

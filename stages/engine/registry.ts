@@ -1,4 +1,4 @@
-// Kernels and gradients of ours in the registry of TensorFlow.js, for the wasm backend alone. The `cpu` backend is left as it is: it is what ours are
+// Kernels and gradients of ours in the registry of TensorFlow.js: kernels for the wasm backend, gradients for the backends that ask. The `cpu` backend is left as it is: it is what ours are
 // tested against.
 
 import * as tf from '@tensorflow/tfjs-core';
@@ -56,17 +56,23 @@ export function addGradient(config: tf.GradConfig): void {
 export type Gradients = Record<string, () => tf.Tensor>;
 type Derive = (dy: tf.Tensor, saved: tf.Tensor[], attributes: tf.NamedAttrMap) => Gradients | null;
 
+/** By kernel, then by the backend that they are for. */
+const derivations = new Map<string, Map<string, Derive>>();
+
 /**
- * Replaces a gradient while wasm is the active backend. It gets what the stock gradient had saved, in the same order; null leaves a case to the stock one.
+ * Replaces a gradient while this backend is the active one. It gets what the stock gradient had saved, in the same order; null leaves a case to the stock
+ * one.
  */
-export function setGradient(kernelName: string, derive: Derive): void {
+export function setGradient(kernelName: string, derive: Derive, backendName = 'wasm'): void {
   const stock = stockGradients.get(kernelName) ?? tf.getGradient(kernelName);
   stockGradients.set(kernelName, stock);
+  const ours = derivations.get(kernelName) ?? new Map<string, Derive>();
+  derivations.set(kernelName, ours.set(backendName, derive));
   tf.registerGradient({
     ...stock,
     gradFunc: (dy, saved, attributes) => {
-      const ours = tf.getBackend() === 'wasm' ? derive(dy as tf.Tensor, saved, attributes) : null;
-      return ours ?? stock.gradFunc(dy, saved, attributes);
+      const own = ours.get(tf.getBackend())?.(dy as tf.Tensor, saved, attributes);
+      return own ?? stock.gradFunc(dy, saved, attributes);
     },
   });
 }

@@ -4,6 +4,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 
 import { refuse, stopBackend, type Driver, type Refused, type Started } from '../driver.ts';
+import { setNativeActivations } from './activation.ts';
 import { describeGpu } from './device.ts';
 import { loadedPackage, loadNative, type NativeBackend } from './load.ts';
 import { setNativeNormalization } from './normalization.ts';
@@ -46,6 +47,7 @@ function startProcessor(): Started | Refused {
 
 function begin({ binding }: NativeBackend, processor: 'CPU' | 'GPU', notes: readonly string[]): Started {
   setNativeNormalization();
+  setNativeActivations();
   return {
     kind: 'started',
     backend: 'tensorflow',
