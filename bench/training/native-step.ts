@@ -27,7 +27,7 @@ let last = 0;
 for (let step = -3; step < Number(steps); step++) {
   const start = performance.now();
   const before = process.cpuUsage();
-  const { gradients, loss, logits } = computeStep(model, parameters, { images, labels }, 0);
+  const { gradients, loss, logits } = computeStep(model, parameters, { images, labels }, { labelSmoothing: 0 });
   last = (await loss.data())[0]!;
   optimizer.apply(gradients, 1e-3);
   tf.dispose([loss, logits, ...gradients]);

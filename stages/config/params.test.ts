@@ -90,7 +90,9 @@ describe('defaults', () => {
     [4096, 8],
   ])('cut a batch of %d into %d parts', (batch, shards) => {
     expect(definitionOf(`train: {batch: ${batch}}\n${model}`).train.shards).toBe(shards);
-    expect(definitionOf(withOverrides(`{batch: ${batch}, shards: null}`, 'train: {shards: 5}')).train.shards).toBe(shards);
+    expect(definitionOf(withOverrides(`{batch: ${batch}, shards: null}`, 'train: {shards: 5}')).train.shards).toBe(
+      shards,
+    );
   });
 
   it('hold for sections that are empty', () => {
@@ -320,7 +322,10 @@ describe('what does not go together', () => {
 
   it.each([
     ['{augment: {cutout: 20}, image_size: [20, 32]}', 'augment: cutout of 20 is as large as an image of 20×32'],
-    ['{batch: 4, shards: 5}', 'shards: a batch of 4 images cannot be cut into 5 parts (set `shards` to the batch size or below, or leave it out)'],
+    [
+      '{batch: 4, shards: 5}',
+      'shards: a batch of 4 images cannot be cut into 5 parts (set `shards` to the batch size or below, or leave it out)',
+    ],
     ['{augment: {pad_crop: 32}}', 'augment: pad_crop of 32 is as large as an image of 32×32'],
   ])('%s', (overrides, message) => expect(paramsFaults(withOverrides(overrides))).toEqual([`model.m: ${message}`]));
 
