@@ -1,12 +1,14 @@
 // Makes a folder with @tensorflow/tfjs-node on a native TensorFlow taken from TensorFlow's Python package, where the library that tfjs-node would
 // download is out of reach or too old: `node scripts/native-tensorflow.mjs FOLDER`, then DAGRUN_TFJS_NODE=FOLDER in the environment. Needs the
 // registries of npm and Python, python3 with pip, a C++ compiler and make, and 1.5 GB of disk. No Python package is installed. Linux.
+// `--within SECONDS` gives up after that time; what was downloaded by then counts next time.
 import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { performance } from 'node:perf_hooks';
+import { parseArgs } from 'node:util';
 
 const bindings = '4.22.0';
 const tensorflow = '2.21.0';
@@ -14,6 +16,12 @@ const tensorflow = '2.21.0';
 const libraryNames = ['.so', '.so.2', '.so.2.9.1'];
 const platforms = { x64: 'manylinux_2_27_x86_64', arm64: 'manylinux_2_27_aarch64' };
 
+const { positionals, values } = parseArgs({
+  allowPositionals: true,
+  options: { within: { type: 'string', default: '3600' } },
+});
+const folder = resolve(positionals[0] ?? fail('usage: node scripts/native-tensorflow.mjs FOLDER [--within SECONDS]'));
+const deadline = performance.now() + 1000 * Number(values.within);
 const root = fileURLToPath(new URL('..', import.meta.url));
 
 function fail(message) {
@@ -23,7 +31,9 @@ function fail(message) {
 
 function run(what, command, args, options = {}) {
   console.log(`${what} …`);
-  const { status, error } = spawnSync(command, args, { stdio: ['ignore', 'inherit', 'inherit'], ...options });
+  const timeout = Math.max(1, Math.round(deadline - performance.now()));
+  const { status, error } = spawnSync(command, args, { stdio: ['ignore', 'inherit', 'inherit'], timeout, ...options });
+  if (error?.code === 'ETIMEDOUT') fail(`${what}: took too long`);
   if (error?.code === 'ENOENT') fail(`${what}: ${command} is not installed`);
   if (status !== 0) fail(`${what}: ${command} failed (see above)`);
 }
@@ -45,22 +55,22 @@ function installBindings(folder) {
 /** Leaves libtensorflow_cc.so.2, libtensorflow_framework.so.2 and include/ in a folder, without the Python around them. */
 function fetchTensorflow(target) {
   const platform = platforms[process.arch] ?? fail(`TensorFlow has no package for ${process.arch}`);
-  const scratch = mkdtempSync(join(tmpdir(), 'tensorflow-'));
-  try {
-    const kind = ['--only-binary=:all:', '--implementation', 'cp', '--python-version', '3.11', '--platform', platform];
-    const options = ['--no-deps', '--disable-pip-version-check', '--quiet', '--dest', scratch, ...kind];
-    const download = ['-m', 'pip', 'download', ...options, `tensorflow-cpu==${tensorflow}`];
-    run('downloading TensorFlow (300 MB)', 'python3', download);
-    const unpack = [
-      'import glob, sys, zipfile',
-      'archive = zipfile.ZipFile(glob.glob(sys.argv[1] + "/*.whl")[0])',
-      'wanted = ("tensorflow/include/", "tensorflow/libtensorflow_cc.so.2", "tensorflow/libtensorflow_framework.so.2")',
-      'archive.extractall(sys.argv[2], [name for name in archive.namelist() if name.startswith(wanted)])',
-    ];
-    run('unpacking it', 'python3', ['-c', unpack.join('\n'), scratch, target]);
-  } finally {
-    rmSync(scratch, { recursive: true, force: true });
-  }
+  const scratch = join(target, 'download');
+  rmSync(scratch, { recursive: true, force: true });
+  mkdirSync(scratch, { recursive: true });
+  const kind = ['--only-binary=:all:', '--implementation', 'cp', '--python-version', '3.11', '--platform', platform];
+  const options = ['--no-deps', '--disable-pip-version-check', '--quiet', '--dest', scratch, ...kind];
+  const download = ['-m', 'pip', 'download', ...options, `tensorflow-cpu==${tensorflow}`];
+  run('downloading TensorFlow (300 MB)', 'python3', download);
+  const unpack = [
+    'import glob, sys, zipfile',
+    'archive = zipfile.ZipFile(glob.glob(sys.argv[1] + "/*.whl")[0])',
+    'wanted = ("tensorflow/include/", "tensorflow/libtensorflow_cc.so.2", "tensorflow/libtensorflow_framework.so.2")',
+    'archive.extractall(sys.argv[2], [name for name in archive.namelist() if name.startswith(wanted)])',
+  ];
+  run('unpacking it', 'python3', ['-c', unpack.join('\n'), scratch, target]);
+  rmSync(scratch, { recursive: true });
+  writeFileSync(join(target, 'tensorflow', 'complete'), '');
 }
 
 function buildBindings(folder, library) {
@@ -108,14 +118,13 @@ function check(folder) {
   return stdout.trim();
 }
 
-const folder = resolve(process.argv[2] ?? fail('usage: node scripts/native-tensorflow.mjs FOLDER'));
 if (process.platform !== 'linux') fail('this works on Linux; elsewhere `npm install @tensorflow/tfjs-node` does');
 const stamp = join(folder, 'made');
 const wanted = `tfjs-node ${bindings}, TensorFlow ${tensorflow}, ${process.arch}\n`;
 if (!existsSync(stamp) || readFileSync(stamp, 'utf8') !== wanted) {
   rmSync(stamp, { force: true });
   const library = join(folder, 'tensorflow');
-  if (!existsSync(join(library, 'libtensorflow_cc.so.2'))) fetchTensorflow(folder);
+  if (!existsSync(join(library, 'complete'))) fetchTensorflow(folder);
   installBindings(folder);
   buildBindings(folder, library);
   writeFileSync(stamp, wanted);

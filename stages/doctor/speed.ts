@@ -43,9 +43,9 @@ const plain: Architecture = { kind: 'custom', layers: [{ branches: [branch] }] }
 /** Images a second while training for about so many seconds, after a short warm-up. */
 export async function measureSpeed(engine: Engine, seconds: number): Promise<number> {
   // Whatever starts or compiles does so before the second epoch.
-  const first = await trainFor(engine, 2 * batch, 2);
-  const steps = Math.max(2, Math.round((first * seconds) / batch));
-  return trainFor(engine, steps * batch, 1);
+  const first = await trainFor(engine, batch, 2);
+  const steps = Math.round((first * seconds) / batch);
+  return steps > 1 ? trainFor(engine, steps * batch, 1) : first;
 }
 
 /** @returns images a second in the last epoch */
