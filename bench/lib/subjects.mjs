@@ -4,7 +4,7 @@ import { existsSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { WORK, which } from './install.mjs';
 import { interleave, peakMemory, timeProcess } from './measure.mjs';
-import { baseEnv, commitAll, deleteOuts, makeCold, stopTool, writeProject } from './tools.mjs';
+import { baseEnv, commitAll, deleteOuts, startAfresh, stopTool, writeProject } from './tools.mjs';
 
 /** @typedef {import('./cases.mjs').Case} Case */
 /** @typedef {import('./tools.mjs').Tool} Tool */
@@ -27,10 +27,10 @@ function faultInOuts(dir, shape) {
   return undefined;
 }
 
-/** @param {Case} row @param {Subject} subject */
-function prepare(row, { dir, tool }) {
+/** @param {Case} row @param {import('./pipelines.mjs').Shape} shape @param {Subject} subject */
+function prepare(row, shape, { dir, tool }) {
   if (tool === undefined) return;
-  if (row.kind === 'cold') makeCold(tool, dir);
+  if (row.kind === 'cold') startAfresh(tool, dir, shape);
   if (row.kind === 'restore') deleteOuts(dir);
   if (row.kind !== 'hash') return;
   if (!existsSync(join(dir, '.dagrun')))
@@ -40,7 +40,7 @@ function prepare(row, { dir, tool }) {
 
 /** One checked run. @param {Case} row @param {import('./pipelines.mjs').Shape} shape @param {Subject} subject @returns {Promise<{ ms: number } | { fault: string }>} */
 async function runOnce(row, shape, subject) {
-  prepare(row, subject);
+  prepare(row, shape, subject);
   const before = commandsRun(subject.dir);
   const { ms, code, output } = await timeProcess(subject.argv, {
     cwd: subject.dir,
@@ -145,7 +145,7 @@ async function measured(row, shape, subjects, rounds) {
   const results = [];
   for (const { label, argv, dir, env, tool } of subjects) {
     const fault = faults.get(label);
-    if (fault === undefined) prepare(row, { label, argv, dir, env, ...(tool && { tool }) });
+    if (fault === undefined) prepare(row, shape, { label, argv, dir, env, ...(tool && { tool }) });
     const mib =
       fault === undefined ? await peakMemory(argv, { cwd: dir, env, log: join(dir, '..', 'output') }) : undefined;
     const version = tool?.version;

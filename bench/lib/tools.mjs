@@ -1,16 +1,16 @@
-// How each tool is started, made cold and stopped. Formats are in dialects.mjs, versions in install.mjs.
+// How each tool is started, given a fresh project and stopped. Formats are in dialects.mjs, versions in install.mjs.
 
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { dialects, writeSources } from './dialects.mjs';
 import { DAGRUN, MODULES, WORK, findPrograms } from './install.mjs';
 
 /** @typedef {import('./pipelines.mjs').Shape} Shape */
 /**
- * `commands`: the ways of starting it that are measured, the first one being the one that builds. `state`: what a cold run must not find.
+ * `commands`: the ways of starting it that are measured, the first one being the one that builds.
  * @typedef {{ name: string, version: string | undefined, dialect: keyof typeof dialects, commands: Record<string, string[]>,
- *   env: Record<string, string>, state: string[], restores: boolean, npm: boolean, setup: string[][], stop?: string[] }} Tool
+ *   env: Record<string, string>, restores: boolean, npm: boolean, setup: string[][], stop?: string[] }} Tool
  */
 
 export const JOBS = 2;
@@ -39,7 +39,6 @@ export function allTools() {
     name,
     version: programs[name]?.version,
     dialect: /** @type {keyof typeof dialects} */ (name),
-    state: [],
     restores: false,
     npm: false,
     setup: [],
@@ -52,7 +51,6 @@ export function allTools() {
     dialect: /** @type {const} */ ('nx'),
     npm: true,
     restores: true,
-    state: ['.nx'],
     setup: [],
     commands: { '': [at('nx'), 'run', 'bench:all', `--parallel=${JOBS}`, '--outputStyle=static'] },
   };
@@ -71,20 +69,17 @@ export function allTools() {
         repro: [process.execPath, DAGRUN, 'repro', '-j', String(JOBS)],
         status: [process.execPath, DAGRUN, 'status'],
       },
-      state: ['.dagrun', 'cache', 'pipeline.lock'],
       restores: true,
     }),
-    tool('ninja', { commands: { '': [at('ninja'), `-j${JOBS}`] }, state: ['.ninja_log', '.ninja_deps'] }),
+    tool('ninja', { commands: { '': [at('ninja'), `-j${JOBS}`] } }),
     tool('make', { commands: { '': [at('make'), '-s', `-j${JOBS}`] } }),
     tool('snakemake', {
       commands: { '': [at('snakemake'), '--cores', String(JOBS), '--quiet'] },
-      state: ['.snakemake'],
     }),
     tool('turbo', {
       commands: { '': [at('turbo'), ...turboArgs], 'binary alone': [at('turbo-binary'), ...turboArgs] },
       npm: true,
       restores: true,
-      state: ['.turbo'],
       env: { TURBO_TELEMETRY_DISABLED: '1', TURBO_NO_UPDATE_NOTIFIER: '1' },
     }),
     tool('nx', { ...nx, env: { ...nxEnv, NX_DAEMON: 'false' } }),
@@ -93,7 +88,6 @@ export function allTools() {
       commands: { '': [at('npm'), 'run', '--silent', 'all'] },
       npm: true,
       restores: true,
-      state: ['.wireit'],
       env: {
         WIREIT_PARALLEL: String(JOBS),
         WIREIT_CACHE: 'local',
@@ -104,7 +98,6 @@ export function allTools() {
     tool('dvc', {
       commands: { repro: [at('dvc'), 'repro', '-q'], status: [at('dvc'), 'status', '-q'] },
       restores: true,
-      state: ['.dvc/cache', '.dvc/tmp', '.dvc/site', 'dvc.lock'],
       setup: [
         [at('dvc'), 'init', '--no-scm', '-q', '-f'],
         [at('dvc'), 'config', 'core.analytics', 'false'],
@@ -143,10 +136,16 @@ export function deleteOuts(dir) {
   for (const name of readdirSync(join(dir, 'out'))) rmSync(join(dir, 'out', name), { recursive: true });
 }
 
-/** Leaves sources and pipeline only: the next run is the first. @param {Tool} tool @param {string} dir */
-export function makeCold(tool, dir) {
-  for (const path of tool.state) rmSync(join(dir, path), { recursive: true, force: true });
-  deleteOuts(dir);
+let retired = 0;
+
+/**
+ * Sources and pipeline only, in a new folder of the same name: the next run is the first. What was there is put aside, not deleted, as ext4 is slow
+ * to make files for seconds after many were deleted. @param {Tool} tool @param {string} dir @param {Shape} shape
+ */
+export function startAfresh(tool, dir, shape) {
+  stopTool(tool, dir);
+  renameSync(join(dir, '..'), `${join(dir, '..')}-${retired++}`);
+  writeProject(tool, dir, shape);
 }
 
 /** Projects whose tool may have left a daemon. @type {Map<string, Tool>} */
