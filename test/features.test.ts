@@ -110,6 +110,23 @@ describe('context', () => {
     expect(rig.files('.dagrun/resume')).toHaveLength(1);
   });
 
+  it('a relocatable stage that was renamed goes on from what it was interrupted with', async () => {
+    const cmd = `folder="${resumeFolder}"; mkdir -p "$folder" && echo step >> "$folder/steps" && test "$(wc -l < "$folder/steps")" -ge 3 && echo done > $DAGRUN_STAGE.txt`;
+    const stage = (name: string): object => ({ cmd, relocatable: true, outs: [`${name}.txt`] });
+    const twin = { ...stage('twin'), frozen: true };
+    rig.pipeline({ stages: { old: stage('old') } });
+    expect((await rig.repro()).code).toBe(1);
+    rig.pipeline({ stages: { new: stage('new'), twin } });
+    expect((await rig.repro(['new'])).code).toBe(1);
+    // What belongs to another stage of the pipeline is not taken.
+    rig.pipeline({ stages: { new: { ...stage('new'), frozen: true }, twin: stage('twin') } });
+    expect((await rig.repro(['twin'])).code).toBe(1);
+    expect(readdirSync(rig.path('.dagrun/resume'))).toHaveLength(2);
+    rig.pipeline({ stages: { newer: stage('newer'), twin } });
+    await rig.good(['newer']);
+    expect(rig.read('newer.txt')).toBe('done\n');
+  });
+
   it('a resume folder goes only when the lock has the result', async () => {
     rig.write({ in: '1' });
     const cmd = `mkdir -p "${resumeFolder}" && echo 1 > o && exec "$RIG_NODE" "$RIG_FAKE" only`;

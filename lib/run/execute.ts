@@ -21,6 +21,7 @@ import { exists } from './project.ts';
 import type { Project } from './project.ts';
 import { lockOuts, noteExecution, observeOuts, remember } from './remember.ts';
 import type { KnownInputs, Noted } from './remember.ts';
+import { adoptResume } from './resume.ts';
 
 /** What a failed stage has to say for itself. */
 export interface StageFailure {
@@ -161,6 +162,7 @@ async function prepare(
   if (!exists(workingFolder(project, stage.wdir)))
     return unstarted(`the working folder "${stage.wdir}" does not exist`, `create it (\`mkdir -p ${stage.wdir}\`)`);
   try {
+    adoptResume(project, stage, inputs.fingerprint);
     const context = await writeContext(project, stage, { params, fingerprint: inputs.fingerprint });
     const grown = stage.runs.some(({ group }) => project.store.historyDigest(group) !== inputs.parts.runs?.[group]);
     if (grown) return { kind: 'outdated' };

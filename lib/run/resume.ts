@@ -1,9 +1,10 @@
 // Where a command may keep what an interrupted execution goes on from: a folder for each stage and fingerprint, so that only the very same
 // execution ever finds it. It outlives interruptions, failures and retries, and goes when the lock has the result.
 
-import { lstatSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, lstatSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { basename } from 'node:path';
 import { digestText } from '../core/digest.ts';
-import type { StageName } from '../pipeline/pipeline.ts';
+import type { Stage, StageName } from '../pipeline/pipeline.ts';
 import type { Fingerprint } from '../plan/parts.ts';
 import { stateFolder } from './locate.ts';
 import type { Project } from './project.ts';
@@ -14,6 +15,25 @@ const kept = 32;
 /** Relative to the workspace root. The command makes the folder if it wants it. Stages that share a fingerprint may run at once: each has its own. */
 export function resumePath(stage: StageName, fingerprint: Fingerprint): string {
   return `${stateFolder}/resume/${fingerprint}-${digestText(stage).slice(0, 8)}`;
+}
+
+/**
+ * A relocatable stage that was renamed takes over what it was interrupted with: a folder of the same execution that belongs to no stage of this
+ * pipeline. To be called before the command starts. Never fails: without the folder the command begins anew.
+ */
+export function adoptResume(project: Project, stage: Stage, fingerprint: Fingerprint): void {
+  if (!stage.relocatable) return;
+  const own = `${project.root}/${resumePath(stage.name, fingerprint)}`;
+  try {
+    if (existsSync(own)) return;
+    const folder = `${project.stateDir}/resume`;
+    const same = readdirSync(folder).filter((name) => name.startsWith(`${fingerprint}-`));
+    const owned = new Set(project.graph.stages.map(({ name }) => basename(resumePath(name, fingerprint))));
+    const orphan = same.find((name) => !owned.has(name));
+    if (orphan !== undefined) renameSync(`${folder}/${orphan}`, own);
+  } catch {
+    // There is no folder of any stage, or another run was faster.
+  }
 }
 
 /** To be called when nothing can be lost any more: the result is in the lock. Never fails: what is left takes some room and does no harm. */
