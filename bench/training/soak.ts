@@ -1,5 +1,5 @@
-// Memory of a long training: trains through thousands of steps and prints the resident memory of the process (all threads) every 100 steps, and in the
-// end by how much it grows a step. `soak.ts --definition <file> --data <prepared set> --steps 2000`; see README.md.
+// Memory and speed of a long training: trains through thousands of steps and prints the resident memory of the process (all threads) every 100 steps, and
+// in the end by how much it grows a step, and how many images a second were trained. `soak.ts --definition <file> --data <prepared set> --steps 2000`; see README.md.
 
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -43,6 +43,8 @@ const folder = mkdtempSync(join(tmpdir(), 'soak-'));
 const started = performance.now();
 const samples: { readonly step: number; readonly bytes: number }[] = [];
 let step = 0;
+/** When the first step was done, which the speed is counted from. */
+let warm = { at: started, cpu: process.cpuUsage() };
 const mebibytes = (bytes: number): string => (bytes / 2 ** 20).toFixed(0);
 
 /** The least-squares slope of memory over steps, of the second half: the first is warming up. */
@@ -58,6 +60,16 @@ function slope(): number {
 console.log(
   `${team.threads} threads, ${epochs} epochs of ${count} images, batches of ${train.batch} in ${train.shards} shards`,
 );
+/** By the clock, and by processor time of all threads, which hardly depends on what else the machine does; validations are in it. */
+function tellSpeed(): void {
+  const images = (steps - 1) * train.batch;
+  const { user, system } = process.cpuUsage(warm.cpu);
+  const busy = (user + system) / 1e6;
+  const seconds = (performance.now() - warm.at) / 1000;
+  const rates = [images / seconds, images / busy].map((rate) => rate.toFixed(0));
+  console.log(`${rates[0]} images/s by the clock, ${rates[1]} by processor second`);
+}
+
 const finished = new Error('enough steps');
 await trainModel({
   model: createReplica(recipe).model,
@@ -70,13 +82,24 @@ await trainModel({
   report: {
     step: ({ loss }) => {
       step += 1;
+      if (step === 1) {
+        const seconds = (performance.now() / 1000).toFixed(2);
+        const { user, system } = process.cpuUsage();
+        console.log(
+          `first step ${seconds} s after the start, ${((user + system) / 1e6).toFixed(2)} s of processor time`,
+        );
+        warm = { at: performance.now(), cpu: process.cpuUsage() };
+      }
       if (step % Number(values.every) === 0) {
         const bytes = process.memoryUsage.rss();
         samples.push({ step, bytes });
         const seconds = (performance.now() - started) / 1000;
         console.log(`step ${step}: ${mebibytes(bytes)} MiB resident, loss ${loss.toFixed(4)}, ${seconds.toFixed(0)} s`);
       }
-      if (step === steps) throw finished;
+      if (step === steps) {
+        tellSpeed();
+        throw finished;
+      }
     },
     epoch: () => undefined,
     note: (text) => console.log(text),

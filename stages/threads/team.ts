@@ -18,6 +18,8 @@ export interface TeamOptions {
   readonly program: string;
   /** Given to the program of each member; must be structured-cloneable. */
   readonly data: unknown;
+  /** Largest JavaScript heap of a member; that of the process where none is given. */
+  readonly heapMegabytes?: number;
 }
 
 /** What a member's program gets at its start, and what it does with each command. */
@@ -63,14 +65,16 @@ const loader = createRequire(import.meta.url).resolve('tsx/cjs/api');
 const entry = fileURLToPath(new URL('./member.ts', import.meta.url));
 
 /** Starts the members, and does not wait for them. They do not keep the process alive. */
-export function openTeam({ threads, program, data }: TeamOptions): Team {
+export function openTeam({ threads, program, data, heapMegabytes }: TeamOptions): Team {
   const signals = createSignals(counters);
   let failure: StageFailure | undefined;
   const fail = (message: string): void => {
     failure ??= new StageFailure(message);
     signals.stop();
   };
-  const members = Array.from({ length: threads - 1 }, () => startMember({ signals, program, data, fail }));
+  const members = Array.from({ length: threads - 1 }, () =>
+    startMember({ signals, program, data, heapMegabytes, fail }),
+  );
   let given = 0;
   const post = (command: unknown): void => {
     given += 1;
@@ -108,15 +112,22 @@ interface Member {
 }
 
 interface Start extends Pick<TeamOptions, 'program' | 'data'> {
+  readonly heapMegabytes: number | undefined;
   readonly signals: Signals;
   readonly fail: (message: string) => void;
 }
 
-function startMember({ signals, program, data, fail }: Start): Member {
+function startMember({ signals, program, data, heapMegabytes, fail }: Start): Member {
   const { port1, port2 } = new MessageChannel();
   const memberData: MemberData = { program, data, signals: signals.buffer, port: port2 };
   const workerData = { ...memberData, loader, entry };
-  const worker = new Worker(bootstrap, { eval: true, workerData, transferList: [port2], execArgv: [] });
+  const worker = new Worker(bootstrap, {
+    eval: true,
+    workerData,
+    transferList: [port2],
+    execArgv: [],
+    ...(heapMegabytes === undefined ? {} : { resourceLimits: { maxOldGenerationSizeMb: heapMegabytes } }),
+  });
   worker.unref();
   port1.unref();
   let isEnding = false;
