@@ -27,20 +27,23 @@ await runStage(async () => {
   const engine = await openEngine(definition.train.engine);
   const { val, test } = manifest.splits;
   const team = openPredictors(modelFolder, engine.info, Math.max(val.count, test.count), manifest.shape);
-  const model = await loadModel(folderSource(modelFolder));
-  const tallies = await tallySplits(
-    { model, manifest },
-    team,
-    (split) => data.read(split, { shared: true }),
-    (done, total, split) => reportProgress(done / total, `${done}/${total} images (${split})`),
-  );
-  await team.close();
-  const subject = { definition, history, engine: engine.info, manifest, model, bytes: folderBytes(modelFolder) };
-  writeSummary(summaryFile, await summarize(subject, tallies));
-  model.dispose();
-  engine.close();
+  try {
+    const model = await loadModel(folderSource(modelFolder));
+    const tallies = await tallySplits(
+      { model, manifest },
+      team,
+      (split) => data.read(split, { shared: true }),
+      (done, total, split) => reportProgress(done / total, `${done}/${total} images (${split})`),
+    );
+    const subject = { definition, history, engine: engine.info, manifest, model, bytes: folderBytes(modelFolder) };
+    writeSummary(summaryFile, await summarize(subject, tallies));
+    model.dispose();
 
-  const { classes, shape } = manifest;
-  writeDetails(detailsFolder, detailClasses(manifest, tallies));
-  await writePreview(detailsFolder, { classes, shape, split: data.read('test'), tally: tallies.test });
+    const { classes, shape } = manifest;
+    writeDetails(detailsFolder, detailClasses(manifest, tallies));
+    await writePreview(detailsFolder, { classes, shape, split: data.read('test'), tally: tallies.test   } finally {
+    await team.close();
+    engine.close();
+  }
+});
 });

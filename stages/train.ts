@@ -28,32 +28,36 @@ async function train({ deps, outs, resume, fingerprint }: StageContext): Promise
   const recipe: Recipe = { architecture, options };
   // The other threads start while this one reads the images.
   const team = startTeam(settings, { engine: engine.info.name, replica: { module: replicaModule, data: recipe } });
-  const trainSet = read('train', { shared: true });
-  const valSet = read('val', { shared: true });
-  if (trainSet.count === 0 || valSet.count === 0)
-    throw new StageFailure(
-      `${manifest.name}: the train or the validation split is empty; mend \`split\` in params.yaml`,
-    );
-  const { model } = createReplica(recipe);
-  if (countClasses(model) !== manifest.classes.length)
-    throw new StageFailure(
-      `the model tells ${countClasses(model)} classes apart, but ${manifest.name} has ${manifest.classes.length}: set output_classes: ${manifest.classes.length} in params.yaml`,
-    );
+  try {
+    const trainSet = read('train', { shared: true });
+    const valSet = read('val', { shared: true });
+    if (trainSet.count === 0 || valSet.count === 0)
+      throw new StageFailure(
+        `${manifest.name}: the train or the validation split is empty; mend \`split\` in params.yaml`,
+      );
+    const { model } = createReplica(recipe);
+    if (countClasses(model) !== manifest.classes.length)
+      throw new StageFailure(
+        `the model tells ${countClasses(model)} classes apart, but ${manifest.name} has ${manifest.classes.length}: set output_classes: ${manifest.classes.length} in params.yaml`,
+      );
 
-  const history = await trainModel({
-    model,
-    settings,
-    train: trainSet,
-    val: valSet,
-    meanColour: manifest.mean.map((value) => Math.round(255 * value)),
-    checkpoint: { folder: resume, fingerprint },
-    engine: engine.info,
-    report: createReporter(extentOf(settings, trainSet.count)),
-    team,
-  });
-  await saveModel(model, modelFolder);
-  mkdirSync(dirname(historyFile), { recursive: true });
-  writeFileSync(historyFile, `${JSON.stringify(history, undefined, 2)}\n`);
-  model.dispose();
-  engine.close();
+    const history = await trainModel({
+      model,
+      settings,
+      train: trainSet,
+      val: valSet,
+      meanColour: manifest.mean.map((value) => Math.round(255 * value)),
+      checkpoint: { folder: resume, fingerprint },
+      engine: engine.info,
+      report: createReporter(extentOf(settings, trainSet.count)),
+      team,
+    });
+    await saveModel(model, modelFolder);
+    mkdirSync(dirname(historyFile), { recursive: true });
+    writeFileSync(historyFile, `${JSON.stringify(history, undefined, 2)}\n`);
+    model.dispose();
+  } finally {
+    await team.close();
+    engine.close();
+  }
 }

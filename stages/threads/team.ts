@@ -64,7 +64,7 @@ const bootstrap = `
 const loader = createRequire(import.meta.url).resolve('tsx/cjs/api');
 const entry = fileURLToPath(new URL('./member.ts', import.meta.url));
 
-/** Starts the members, and does not wait for them. They do not keep the process alive. */
+/** Starts the members, and does not wait for them. Whoever opens a team closes it, come what may: a process does not end while members live. */
 export function openTeam({ threads, program, data, heapMegabytes }: TeamOptions): Team {
   const signals = createSignals(counters);
   let failure: StageFailure | undefined;
