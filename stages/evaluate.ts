@@ -41,9 +41,9 @@ await runStage(async () => {
 
     const { classes, shape } = manifest;
     writeDetails(detailsFolder, detailClasses(manifest, tallies));
-    await writePreview(detailsFolder, { classes, shape, split: data.read('test'), tally: tallies.test   } finally {
+    await writePreview(detailsFolder, { classes, shape, split: data.read('test'), tally: tallies.test });
+  } finally {
     await team.close();
     engine.close();
   }
-});
 });
