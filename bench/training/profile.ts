@@ -10,7 +10,7 @@ import { openEngine } from '../../stages/engine/open.ts';
 import { randomOf } from '../../stages/random/random.ts';
 import { createOptimizer } from '../../stages/training/optimizer.ts';
 import { computeStep, parametersOf } from '../../stages/training/step.ts';
-import { buildNetwork, networkNames, type NetworkName } from './networks.ts';
+import { buildNetwork, networkNames } from './networks.ts';
 
 const { values: options } = parseArgs({
   options: {
@@ -59,7 +59,11 @@ function watch(): void {
         nested = outer + time;
         // The engine raises the depth while it records the forward pass.
         const forward = tf.engine().state.gradientDepth > 0;
-        count(`${forward ? 'forward' : phase} ${kernel.kernelName}`, own, operationsOf(call.inputs, result));
+        count(
+          `${forward ? 'forward' : phase} ${kernel.kernelName}`,
+          own,
+          operationsOf(kernel.kernelName, call.inputs, result),
+        );
         return result;
       },
     });
@@ -71,72 +75,76 @@ function count(name: string, time: number, operations: number): void {
   rows.set(name, { calls: row.calls + 1, time: row.time + time, operations: row.operations + operations });
 }
 
-/** Of convolutions and matrix products: each output pixel (or row) is multiplied with the whole filter. */
-function operationsOf(inputs: tf.NamedTensorInfoMap | undefined, result: tf.TensorInfo | tf.TensorInfo[]): number {
-  const all = Object.entries(inputs ?? {});
-  const outs = [result].flat();
-  const sizeOf = (tensor: tf.TensorInfo | undefined): number => tf.util.sizeFromShape(tensor?.shape ?? [0]);
-  const { a, b, dy, filter, y } = Object.fromEntries(all) as Record<string, tf.TensorInfo | undefined>;
-  if (a !== undefined && b !== undefined && 'preluActivationWeights' in (inputs ?? {})) return 0;
-  if (filter !== undefined) {
-    const image = dy ?? y ?? outs[0]!;
-    const taps = image.shape.at(-1) === filter.shape.at(-1) ? filter.shape.slice(0, -1) : filter.shape.slice(0, 2);
-    return 2 * sizeOf(image) * tf.util.sizeFromShape(taps);
-  }
-  const made = outs[0]!;
-  if (dy !== undefined && made.shape.length === 4 && made.shape[0] !== dy.shape[0] && dy.shape.length === 4)
-    return 2 * sizeOf(dy) * tf.util.sizeFromShape(made.shape.slice(0, -1));
-  return 0;
+/** Of a convolution or a gradient of it: each output pixel is multiplied with the whole filter, in a depthwise one with that of its channel. */
+function operationsOf(
+  kernelName: string,
+  inputs: tf.NamedTensorInfoMap | undefined,
+  result: tf.TensorInfo | tf.TensorInfo[],
+): number {
+  if (!kernelName.includes('Conv') || kernelName === 'ConvolutionLayer') return 0;
+  const { dy, filter } = (inputs ?? {}) as Record<string, tf.TensorInfo | undefined>;
+  const made = [result].flat()[0]!;
+  const image = dy ?? made;
+  const weights = filter ?? made;
+  const taps = weights.shape.slice(0, kernelName.startsWith('Depthwise') ? 2 : 3);
+  return 2 * tf.util.sizeFromShape(image.shape) * tf.util.sizeFromShape(taps);
 }
 
 const size = Number(options.batch);
+const steps = Number(options.steps);
+const network = networkNames.find((name) => name === options.network);
+if (network === undefined) throw new Error(`networks: ${networkNames.join(', ')}`);
 await openEngine('wasm');
 watch();
-const model = buildNetwork(options.network as NetworkName);
-if (!networkNames.includes(options.network as NetworkName)) throw new Error(`networks: ${networkNames.join(', ')}`);
+const model = buildNetwork(network);
 const parameters = parametersOf(model);
 const optimizer = createOptimizer({ kind: 'adam', beta1: 0.9, beta2: 0.999, epsilon: 1e-7 }, parameters, 0);
 const random = randomOf(1, 'images');
-const images = Float32Array.from({ length: size * 32 * 32 * 3 }, () => random.integer(256));
+const images = Float32Array.from({ length: size * 32 * 32 * 3 }, () => random.integer(256) / 255);
 const labels = Uint16Array.from({ length: size }, () => random.integer(100));
 
-let [whole, inner, loss, best] = [0, 0, 0, Infinity];
-const steps = Number(options.steps);
-// The first steps compile and warm up.
-for (let step = -3; step < steps; step++) {
-  watching = step >= 0;
+interface Step {
+  /** Milliseconds of processor time. */
+  readonly time: number;
+  readonly loss: number;
+  /** MiB of the wasm heap afterwards. */
+  readonly heap: number;
+}
+
+function takeStep(): Step {
   const start = busy();
   phase = 'back';
   const result = computeStep(model, parameters, { images, labels }, { labelSmoothing: 0 });
   phase = 'other';
   optimizer.apply(result.gradients, 1e-3);
-  loss = result.loss.dataSync()[0]!;
+  const loss = result.loss.dataSync()[0]!;
   tf.dispose([result.loss, result.logits, ...result.gradients]);
-  if (step < 0) continue;
-  whole += busy() - start;
-  best = Math.min(best, busy() - start);
-}
-const table = [...rows].toSorted((a, b) => b[1].time - a[1].time);
-for (const [, { time }] of table) inner += time;
-console.log(
-  `${options.network}, batch ${size}: ${((size * 1000 * steps) / whole).toFixed(0)} images/s by processor time (best step: ${((size * 1000) / best).toFixed(0)}), loss ${loss.toFixed(6)}`,
-);
-console.log(
-  `${(whole / steps).toFixed(1)} ms a step, ${((whole - inner) / steps).toFixed(1)} ms of it outside of kernels`,
-);
-console.log(`${(memoryUsage().rss / 2 ** 20).toFixed(0)} MiB resident, ${heapSize()} MiB of wasm heap`);
-for (const [name, { calls, time, operations }] of table.slice(0, Number(options.top))) {
-  const rate = operations === 0 ? '' : `${(operations / time / 1e6).toFixed(1)} GFLOP/s`;
-  const cells = [
-    name.padEnd(48),
-    (time / steps).toFixed(2).padStart(9),
-    `${calls / steps}×`.padStart(6),
-    rate.padStart(16),
-  ];
-  console.log(cells.join(' '));
+  const { wasm } = tf.backend() as unknown as { wasm: { HEAPU8: Uint8Array } };
+  return { time: busy() - start, loss, heap: wasm.HEAPU8.length / 2 ** 20 };
 }
 
-function heapSize(): string {
-  const { wasm } = tf.backend() as unknown as { wasm: { HEAPU8: Uint8Array } };
-  return (wasm.HEAPU8.length / 2 ** 20).toFixed(0);
+const takeSteps = (count: number): Step[] => Array.from({ length: count }, takeStep);
+
+// The first steps compile and warm up. Asking for the time of each kernel takes time itself, so what a step takes is measured without.
+const warm = takeSteps(3).at(-1)!;
+const plain = takeSteps(steps);
+watching = true;
+const watched = takeSteps(steps).reduce((sum, { time }) => sum + time, 0) / steps;
+const times = plain.map(({ time }) => time).toSorted((a, b) => a - b);
+const { loss, heap } = plain.at(-1)!;
+const [median, best] = [times[times.length >> 1]!, times[0]!].map((time) => ((size * 1000) / time).toFixed(0));
+const table = [...rows].toSorted((a, b) => b[1].time - a[1].time);
+const inner = table.reduce((sum, [, { time }]) => sum + time, 0) / steps;
+console.log(
+  `${network}, batch ${size}: ${median} images/s by processor time (best step ${best}), loss ${loss.toFixed(6)}`,
+);
+console.log(
+  `${watched.toFixed(1)} ms a step while watched, ${(watched - inner).toFixed(1)} ms of it outside of kernels`,
+);
+const resident = (memoryUsage().rss / 2 ** 20).toFixed(0);
+console.log(`wasm heap: ${warm.heap} MiB after the warm-up, ${heap} MiB at the end; ${resident} MiB resident`);
+for (const [name, { calls, time, operations }] of table.slice(0, Number(options.top))) {
+  const rate = operations === 0 ? '' : `${(operations / time / 1e6).toFixed(1)} GFLOP/s`;
+  const each = (time / steps).toFixed(2).padStart(9);
+  console.log([name.padEnd(48), each, `${calls / steps}×`.padStart(6), rate.padStart(16)].join(' '));
 }
