@@ -1,20 +1,32 @@
-// Gradients of depthwise convolutions of [n, h, w, c] images, which the wasm backend lacks. A depth multiplier is brought down to 1 by repeating
+// Depthwise convolutions of [n, h, w, c] images and their gradients, which the wasm backend lacks. In the gradients a depth multiplier is brought down to 1 by repeating
 // each channel.
 
 import {
   backend_util,
   util,
+  type DepthwiseConv2dNativeAttrs,
   type DepthwiseConv2dNativeBackpropFilterAttrs,
   type DepthwiseConv2dNativeBackpropInputAttrs,
   type TensorInfo,
 } from '@tensorflow/tfjs-core';
 
+import { withGeometry } from './geometry.ts';
 import type { Heap } from './heap.ts';
 import { setKernel } from './registry.ts';
 
 type Shape4 = [number, number, number, number];
 
+/** Output pixels below which XNNPACK is faster forward. */
+const fewPixels = 256;
+
 export function setDepthwiseKernels(heap: Heap): void {
+  setKernel('DepthwiseConv2dNative', (stock) => (inputs, attributes) => {
+    const [x, filter] = [inputs['x']!, inputs['filter']!];
+    const info = describe(x.shape, filter.shape, attributes as DepthwiseConv2dNativeAttrs);
+    const few = info.batchSize * info.outHeight * info.outWidth < fewPixels;
+    if (few || info.inChannels !== info.outChannels || x.dtype !== 'float32') return stock(inputs, attributes);
+    return forward(heap, x, filter, info);
+  });
   setKernel('DepthwiseConv2dNativeBackpropInput', () => (inputs, attributes) => {
     const attrs = attributes as DepthwiseConv2dNativeBackpropInputAttrs;
     const filter = inputs['filter']!;
@@ -32,27 +44,16 @@ type AnyAttrs = Pick<DepthwiseConv2dNativeBackpropInputAttrs, 'strides' | 'dilat
 function describe(input: readonly number[], filter: readonly number[], attrs: AnyAttrs): backend_util.Conv2DInfo {
   const { strides, dilations, pad, dimRoundingMode } = attrs;
   const [inputShape, filterShape] = [input as Shape4, filter as Shape4];
-  return backend_util.computeConv2DInfo(inputShape, filterShape, strides, dilations, pad, dimRoundingMode, true);
+  // The layer of TensorFlow.js gives null for none.
+  const spread = (dilations as AnyAttrs['dilations'] | null) ?? 1;
+  return backend_util.computeConv2DInfo(inputShape, filterShape, strides, spread, pad, dimRoundingMode, true);
 }
 
-/** Sizes in the order of the kernels; images of `outChannels` channels. */
-function sizesOf(info: backend_util.Conv2DInfo): number[] {
-  return [
-    info.batchSize,
-    info.inHeight,
-    info.inWidth,
-    info.outChannels,
-    info.outHeight,
-    info.outWidth,
-    info.filterHeight,
-    info.filterWidth,
-    info.strideHeight,
-    info.strideWidth,
-    info.padInfo.top,
-    info.padInfo.left,
-    info.dilationHeight,
-    info.dilationWidth,
-  ];
+function forward(heap: Heap, x: TensorInfo, filter: TensorInfo, info: backend_util.Conv2DInfo): TensorInfo {
+  const { kernels, address } = heap;
+  const out = heap.create(info.outShape);
+  withGeometry(heap, info, (geometry) => kernels.depthwiseForward(address(x), address(filter), address(out), geometry));
+  return out;
 }
 
 function inputGradient(heap: Heap, dy: TensorInfo, filter: TensorInfo, info: backend_util.Conv2DInfo): TensorInfo {
@@ -60,7 +61,9 @@ function inputGradient(heap: Heap, dy: TensorInfo, filter: TensorInfo, info: bac
   const out = heap.create(info.inShape);
   const times = info.outChannels / info.inChannels;
   const run = (target: number): void =>
-    kernels.depthwiseInputGradient(address(dy), address(filter), target, ...sizesOf(info));
+    withGeometry(heap, info, (geometry) =>
+      kernels.depthwiseInputGradient(address(dy), address(filter), target, geometry),
+    );
   if (times === 1) {
     run(address(out));
     return out;
@@ -78,7 +81,9 @@ function filterGradient(heap: Heap, x: TensorInfo, dy: TensorInfo, info: backend
   const out = heap.create(info.filterShape);
   const times = info.outChannels / info.inChannels;
   const run = (source: number): void =>
-    kernels.depthwiseFilterGradient(source, address(dy), address(out), ...sizesOf(info));
+    withGeometry(heap, info, (geometry) =>
+      kernels.depthwiseFilterGradient(source, address(dy), address(out), geometry),
+    );
   if (times === 1) {
     run(address(x));
     return out;

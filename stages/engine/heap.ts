@@ -23,6 +23,8 @@ export interface Heap {
   readonly create: (shape: readonly number[]) => TensorInfo;
   /** Sets all values to zero. */
   readonly clear: (tensor: TensorInfo) => void;
+  /** Writes 32-bit whole numbers. */
+  readonly write: (address: number, words: readonly number[]) => void;
   /** Calls `use` with the addresses of blocks of so many float32 (or 32-bit words), which are free again afterwards. */
   readonly scratch: (sizes: readonly number[], use: (...addresses: number[]) => void) => void;
 }
@@ -46,6 +48,10 @@ export function openHeap(backend: BackendWasm, kernels: Kernels): Heap {
       return tensor;
     },
     clear: (tensor) => void backend.typedArrayFromHeap(tensor).fill(0),
+    write: (target, words) => {
+      const { buffer } = memoryOf(backend) as { readonly buffer: ArrayBuffer };
+      new Int32Array(buffer, target, words.length).set(words);
+    },
     scratch: (sizes, use) => {
       // Sixteen bytes more: a vector may start on the last value of a block. Blocks start where a line of the cache does: a vector that crosses the
       // border of two lines takes twice as long to load.

@@ -17,6 +17,7 @@ const names = [
   'columnSums',
   'convolve',
   'depthwiseFilterGradient',
+  'depthwiseForward',
   'depthwiseInputGradient',
   'intervalGradient',
   'layerNormBackward',

@@ -3,21 +3,26 @@
 
 import { backend_util, type AvgPoolGradAttrs, type MaxPoolGradAttrs } from '@tensorflow/tfjs-core';
 
+import { withGeometry } from './geometry.ts';
 import type { Heap } from './heap.ts';
 import { setKernel } from './registry.ts';
 
-export function setPoolingKernels({ kernels, address, create }: Heap): void {
+export function setPoolingKernels(heap: Heap): void {
+  const { kernels, address, create } = heap;
   setKernel('MaxPoolGrad', () => (inputs, attributes) => {
     const [x, y, dy] = [inputs['input']!, inputs['output']!, inputs['dy']!];
     const out = create(x.shape);
-    const sizes = sizesOf(x.shape, attributes as MaxPoolGradAttrs);
-    kernels.maxPoolGradient(address(x), address(y), address(dy), address(out), ...sizes);
+    withGeometry(heap, describe(x.shape, attributes as MaxPoolGradAttrs), (geometry) =>
+      kernels.maxPoolGradient(address(x), address(y), address(dy), address(out), geometry),
+    );
     return out;
   });
   setKernel('AvgPoolGrad', () => (inputs, attributes) => {
     const [x, dy] = [inputs['input']!, inputs['dy']!];
     const out = create(x.shape);
-    kernels.averagePoolGradient(address(dy), address(out), ...sizesOf(x.shape, attributes as AvgPoolGradAttrs));
+    withGeometry(heap, describe(x.shape, attributes as AvgPoolGradAttrs), (geometry) =>
+      kernels.averagePoolGradient(address(dy), address(out), geometry),
+    );
     return out;
   });
 }
@@ -26,22 +31,8 @@ type AnyAttrs = Pick<AvgPoolGradAttrs, 'filterSize' | 'strides' | 'pad'> & {
   readonly dimRoundingMode?: 'floor' | 'round' | 'ceil';
 };
 
-/** Sizes in the order of the kernels. */
-function sizesOf(shape: readonly number[], { filterSize, strides, pad, dimRoundingMode }: AnyAttrs): number[] {
+function describe(shape: readonly number[], attrs: AnyAttrs): backend_util.Conv2DInfo {
+  const { filterSize, strides, pad, dimRoundingMode } = attrs;
   const input = shape as [number, number, number, number];
-  const info = backend_util.computePool2DInfo(input, filterSize, strides, 1, pad, dimRoundingMode);
-  return [
-    info.batchSize,
-    info.inHeight,
-    info.inWidth,
-    info.inChannels,
-    info.outHeight,
-    info.outWidth,
-    info.filterHeight,
-    info.filterWidth,
-    info.strideHeight,
-    info.strideWidth,
-    info.padInfo.top,
-    info.padInfo.left,
-  ];
+  return backend_util.computePool2DInfo(input, filterSize, strides, 1, pad, dimRoundingMode);
 }

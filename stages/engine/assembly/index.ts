@@ -5,7 +5,13 @@
 export { addOuterProducts } from './outer';
 export { productSums, repeatRows, scaleRows } from './broadcast';
 export { convolve } from './convolve';
-export { depthwiseFilterGradient, depthwiseInputGradient, repeatChannels, sumChannels } from './depthwise';
+export {
+  depthwiseFilterGradient,
+  depthwiseForward,
+  depthwiseInputGradient,
+  repeatChannels,
+  sumChannels,
+} from './depthwise';
 export { columnSums, intervalGradient, rectifiedBiasGradient, sigmoidGradient, swish, swishGradient } from './elementwise';
 export { batchNormBackward, batchNormForward } from './batchnorm';
 export { layerNormBackward, layerNormForward } from './layernorm';

@@ -1,36 +1,38 @@
-// Gradients of max and average pooling over [images, height, width, channels].
+// Gradients of max and average pooling.
+
+import { Geometry } from './geometry';
 
 /** Each dy goes to the first place of its window that holds the window's maximum y. */
-export function maxPoolGradient(
-  x: usize,
-  y: usize,
-  dy: usize,
-  dx: usize,
-  images: i32,
-  height: i32,
-  width: i32,
-  channels: i32,
-  outHeight: i32,
-  outWidth: i32,
-  windowHeight: i32,
-  windowWidth: i32,
-  rowStride: i32,
-  columnStride: i32,
-  top: i32,
-  left: i32,
-): void {
+export function maxPoolGradient(x: usize, y: usize, dy: usize, dx: usize, geometry: Geometry): void {
+  walkWindows(x, y, dy, dx, geometry);
+}
+
+/** Each dy is shared equally among the places of its window that lie within the image: what average pooling divides by. */
+export function averagePoolGradient(dy: usize, dx: usize, geometry: Geometry): void {
+  walkWindows(0, 0, dy, dx, geometry);
+}
+
+/** All windows, cut at the borders of the image; those of average pooling where there is no x. */
+function walkWindows(x: usize, y: usize, dy: usize, dx: usize, geometry: Geometry): void {
+  const channels = geometry.channels;
+  const height = geometry.height;
+  const width = geometry.width;
   const pixel = <usize>channels << 2;
-  memory.fill(dx, 0, <usize>images * <usize>height * <usize>width * pixel);
-  for (let image = 0; image < images; image++) {
-    const start = <usize>image * <usize>height * <usize>width * pixel;
-    for (let i = 0; i < outHeight; i++) {
-      const y0 = max(0, i * rowStride - top);
-      const y1 = min(height, i * rowStride - top + windowHeight);
-      for (let j = 0; j < outWidth; j++) {
-        const x0 = max(0, j * columnStride - left);
-        const x1 = min(width, j * columnStride - left + windowWidth);
+  const step = <usize>width * pixel;
+  memory.fill(dx, 0, <usize>geometry.images * <usize>height * step);
+  for (let image = 0; image < geometry.images; image++) {
+    const start = <usize>image * <usize>height * step;
+    for (let i = 0; i < geometry.outHeight; i++) {
+      const row = i * geometry.rowStride - geometry.top;
+      const y0 = max(0, row);
+      const rows = min(height, row + geometry.filterHeight) - y0;
+      for (let j = 0; j < geometry.outWidth; j++) {
+        const column = j * geometry.columnStride - geometry.left;
+        const x0 = max(0, column);
+        const columns = min(width, column + geometry.filterWidth) - x0;
         const corner = start + <usize>(y0 * width + x0) * pixel;
-        giveToMaximum(x + corner, y, dy, dx + corner, y1 - y0, x1 - x0, <usize>width * pixel, channels);
+        if (x === 0) shareOut(dy, dx + corner, rows, columns, step, channels);
+        else giveToMaximum(x + corner, y, dy, dx + corner, rows, columns, step, channels);
         y += pixel;
         dy += pixel;
       }
@@ -85,41 +87,13 @@ function find(x: usize, value: f32, rows: i32, columns: i32, step: usize, pixel:
   return -1;
 }
 
-/** Each dy is shared equally among the places of its window that lie within the image: what average pooling divides by. */
-export function averagePoolGradient(
-  dy: usize,
-  dx: usize,
-  images: i32,
-  height: i32,
-  width: i32,
-  channels: i32,
-  outHeight: i32,
-  outWidth: i32,
-  windowHeight: i32,
-  windowWidth: i32,
-  rowStride: i32,
-  columnStride: i32,
-  top: i32,
-  left: i32,
-): void {
-  const pixel = <usize>channels << 2;
-  memory.fill(dx, 0, <usize>images * <usize>height * <usize>width * pixel);
-  for (let image = 0; image < images; image++) {
-    const start = dx + <usize>image * <usize>height * <usize>width * pixel;
-    for (let i = 0; i < outHeight; i++) {
-      const y0 = max(0, i * rowStride - top);
-      const y1 = min(height, i * rowStride - top + windowHeight);
-      for (let j = 0; j < outWidth; j++) {
-        const x0 = max(0, j * columnStride - left);
-        const x1 = min(width, j * columnStride - left + windowWidth);
-        const share: f32 = 1 / <f32>((y1 - y0) * (x1 - x0));
-        for (let row = y0; row < y1; row++) {
-          for (let column = x0; column < x1; column++) {
-            addScaled(dy, start + <usize>(row * width + column) * pixel, channels, share);
-          }
-        }
-        dy += pixel;
-      }
+function shareOut(dy: usize, dx: usize, rows: i32, columns: i32, step: usize, channels: i32): void {
+  const share: f32 = 1 / <f32>(rows * columns);
+  for (let row = 0; row < rows; row++) {
+    let at = dx + <usize>row * step;
+    for (let column = 0; column < columns; column++) {
+      addScaled(dy, at, channels, share);
+      at += <usize>channels << 2;
     }
   }
 }
