@@ -46,7 +46,7 @@ async function train(ops: readonly Op[], steps: number, watch?: () => void): Pro
   const labels = Uint16Array.from({ length: count }, (_, index) => index % 5);
   const losses: number[] = [];
   for (let step = 0; step < steps; step++) {
-    const { gradients, loss, logits } = computeStep(model, parameters, { images, labels }, 0.1);
+    const { gradients, loss, logits } = computeStep(model, parameters, { images, labels }, { labelSmoothing: 0.1 });
     optimizer.apply(gradients, 0.003);
     losses.push((await loss.data())[0]!);
     tf.dispose([loss, logits, ...gradients]);
