@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -18,7 +19,7 @@ afterEach(() => rmSync(root, { recursive: true }));
 /** Runs the stage as the runner does. `text` is the file that `params` was read from; JSON is YAML. */
 async function configure(params: unknown, text = JSON.stringify(params, null, 2)) {
   writeFileSync(join(root, 'params.yaml'), text);
-  const outs = ['definitions', 'datasets.json', 'source.json', 'timing.json'].map((name) => ({
+  const outs = ['definitions', 'datasets.json', 'source.json', 'timing.json', 'weights'].map((name) => ({
     path: `artifacts/${name}`,
   }));
   const context = {
@@ -41,12 +42,15 @@ async function configure(params: unknown, text = JSON.stringify(params, null, 2)
 const read = (path: string): string => readFileSync(join(root, 'artifacts', path), 'utf8');
 
 describe('the configure stage', () => {
-  it('writes the definition of each network of the original params.yaml, and one data set', async () => {
-    const original = readFixture('params.yaml') as { readonly model: Readonly<Record<string, unknown>> };
-    const { model1, model2 } = original.model;
-    const { exitCode, stdout } = await configure({ ...original, model: { model1, model2 } });
-    expect([exitCode, stdout]).toEqual([0, '2 models, 1 data sets']);
-    expect(readdirSync(join(root, 'artifacts/definitions')).toSorted()).toEqual(['model1.json', 'model2.json']);
+  it('writes the definition of each model of the original params.yaml, and one data set', async () => {
+    const file = new URL('./config/fixtures/params.yaml', import.meta.url);
+    const { exitCode, stdout } = await configure(readFixture('params.yaml'), readFileSync(file, 'utf8'));
+    expect([exitCode, stdout]).toEqual([0, '3 models, 1 data sets']);
+    const names = ['model1.json', 'model2.json', 'model3.json'];
+    expect(readdirSync(join(root, 'artifacts/definitions')).toSorted()).toEqual(names);
+    expect(readdirSync(join(root, 'artifacts/weights')).toSorted()).toEqual(names);
+    expect(JSON.parse(read('weights/model1.json'))).toEqual({ version: 1, weights: null });
+    expect(JSON.parse(read('weights/model3.json'))).toMatchObject({ weights: { fileName: 'efficientnetb0_notop.h5' } });
     const text = read('definitions/model2.json');
     const definition = JSON.parse(text) as ModelDefinition;
     expect(text).toBe(canonicalJson(definition));
@@ -55,19 +59,49 @@ describe('the configure stage', () => {
     expect(JSON.parse(read('datasets.json')) as DatasetPlan).toEqual({
       version: 1,
       variants: { [id]: { seed: 77, split: 0.2, imageSize: [32, 32], grayscale: false } },
-      models: { model1: id, model2: id },
+      models: { model1: id, model2: id, model3: id },
     });
     expect(JSON.parse(read('source.json'))).toMatchObject({ kind: 'synthetic' });
     expect(JSON.parse(read('timing.json'))).toEqual({ seconds: 1 });
   });
 
-  it('refuses the backbone of the original params.yaml at once, with its place, and says how to go on', async () => {
-    const file = new URL('./config/fixtures/params.yaml', import.meta.url);
-    const { exitCode, stderr } = await configure(readFixture('params.yaml'), readFileSync(file, 'utf8'));
+  it('knows a file of weights by its content, and does without one that is not there', async () => {
+    mkdirSync(join(root, 'data/raw'), { recursive: true });
+    writeFileSync(join(root, 'data/raw/a.h5'), 'weights');
+    writeFileSync(join(root, 'data/raw/same.h5'), 'weights');
+    writeFileSync(join(root, 'data/raw/other.h5'), 'other weights');
+    const on = (name: string) => ({ model: { MobileNet: { classes: 100, weights: `data/raw/${name}.h5` } } });
+    const { exitCode, stdout } = await configure({
+      model: { a: on('a'), same: on('same'), other: on('other'), missing: on('missing') },
+    });
+    expect([exitCode, stdout]).toEqual([0, '3 models, 1 data sets\nthe same model: a, same']);
+    const weights = ['a', 'same', 'missing'].map((name) => {
+      const { architecture } = JSON.parse(read(`definitions/${name}.json`)) as ModelDefinition;
+      return architecture.kind === 'backbone' ? architecture.weights : undefined;
+    });
+    const sha256 = createHash('sha256').update('weights').digest('hex');
+    expect(weights).toEqual([
+      { kind: 'file', sha256 },
+      { kind: 'file', sha256 },
+      { kind: 'file', sha256: null },
+    ]);
+    expect(JSON.parse(read('weights/same.json'))).toEqual({
+      version: 1,
+      weights: { kind: 'file', path: 'data/raw/same.h5', checksum: null },
+    });
+  });
+
+  it('ends before anything trains where a backbone cannot be used', async () => {
+    const params = {
+      prepare: { image_size: 16 },
+      model: { a: { model: { ResNet50: { classes: 100, freeze: 200 } } } },
+    };
+    const { exitCode, stderr } = await configure(params);
     expect(exitCode).toBe(1);
-    expect(stderr).toMatch(
-      /^params\.yaml:52:29: model\.model3\.model\.EfficientNetB0: the backbone .*take "model3" out of the file/,
-    );
+    expect(stderr.split('\n').map((line) => line.split(' (')[0])).toEqual([
+      'params.yaml:8:9: model.a.model.ResNet50: ResNet50 needs at least 32×32 pixels, but gets 16×16×3',
+      'params.yaml:10:21: model.a.model.ResNet50.freeze: 200 layers, but ResNet50 has 175',
+    ]);
     expect(readdirSync(join(root, 'artifacts'))).toEqual([]);
   });
 

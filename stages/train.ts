@@ -1,9 +1,10 @@
-// Stage `train`: trains one model by its definition. Deps: the definition, the prepared data set, the kernels of the engine. Outs: the model and
-// its history. What an interrupted training goes on from lies in the folder that the runner keeps for that.
+// Stage `train`: trains one model by its definition. Deps: the definition, the prepared data set, the weights that its backbone starts from. Outs: the
+// model and its history. What an interrupted training goes on from lies in the folder that the runner keeps for that.
 
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 
+import { loadBackboneWeights } from './backbone/weights.ts';
 import type { ModelDefinition } from './config/definition.ts';
 import { readContext, type StageContext } from './context/context.ts';
 import { runStage, StageFailure } from './context/fail.ts';
@@ -13,19 +14,21 @@ import { countClasses } from './model/build.ts';
 import { saveModel } from './model/files.ts';
 import { createReplica, replicaModule, type Recipe } from './model/replica.ts';
 import { rescalingOf } from './model/rescaling.ts';
+import { openWeights } from './pretrained/manifest.ts';
 import { createReporter } from './training/report.ts';
+import type { TrainingHistory } from './training/result.ts';
 import { extentOf, startTeam, trainModel } from './training/train.ts';
 
 await runStage(async () => train(readContext()));
 
 async function train({ deps, outs, resume, fingerprint }: StageContext): Promise<void> {
-  const [definitionFile, dataFolder] = deps as [string, string];
+  const [definitionFile, dataFolder, weightsFolder] = deps as [string, string, string];
   const [modelFolder, historyFile] = outs as [string, string];
   const { architecture, train: settings } = JSON.parse(readFileSync(definitionFile, 'utf8')) as ModelDefinition;
   const { manifest, read } = openDataset(dataFolder);
   const engine = await openEngine(settings.engine);
   const options = { inputShape: manifest.shape, ...rescalingOf(manifest), seed: settings.seed };
-  const recipe: Recipe = { architecture, options };
+  const recipe: Recipe = { architecture, options, lr: settings.lr };
   // The other threads start while this one reads the images.
   const team = startTeam(settings, { engine: engine.info.name, replica: { module: replicaModule, data: recipe } });
   try {
@@ -35,15 +38,18 @@ async function train({ deps, outs, resume, fingerprint }: StageContext): Promise
       throw new StageFailure(
         `${manifest.name}: the train or the validation split is empty; mend \`split\` in params.yaml`,
       );
-    const { model } = createReplica(recipe);
+    const { model, phases } = createReplica(recipe);
     if (countClasses(model) !== manifest.classes.length)
       throw new StageFailure(
         `the model tells ${countClasses(model)} classes apart, but ${manifest.name} has ${manifest.classes.length}: set output_classes: ${manifest.classes.length} in params.yaml`,
       );
 
-    const history = await trainModel({
+    const weights = openWeights(weightsFolder);
+    if (weights !== null) await loadBackboneWeights(model, weights.path);
+    const trained = await trainModel({
       model,
       settings,
+      phases,
       train: trainSet,
       val: valSet,
       meanColour: manifest.mean.map((value) => Math.round(255 * value)),
@@ -52,6 +58,7 @@ async function train({ deps, outs, resume, fingerprint }: StageContext): Promise
       report: createReporter(extentOf(settings, trainSet.count)),
       team,
     });
+    const history: TrainingHistory = weights === null ? trained : { ...trained, pretrained: weights.sha256 };
     await saveModel(model, modelFolder);
     mkdirSync(dirname(historyFile), { recursive: true });
     writeFileSync(historyFile, `${JSON.stringify(history, undefined, 2)}\n`);

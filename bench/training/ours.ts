@@ -14,7 +14,7 @@ const [name, batch, steps] = process.argv.slice(2) as [NetworkName, string, stri
 const settings = settingsFor(Number(batch));
 const engine = await openEngine(settings.engine);
 const options = { inputShape: imageShape, scale: 1 / 64, offset: -2, seed: settings.seed };
-const recipe: Recipe = { architecture: architectureOf(name), options };
+const recipe: Recipe = { architecture: architectureOf(name), options, lr: settings.lr };
 const team = startTeam(settings, { engine: engine.info.name, replica: { module: replicaModule, data: recipe } });
 const folder = mkdtempSync(join(tmpdir(), 'bench-'));
 

@@ -36,7 +36,7 @@ const epochs = Math.ceil(steps / Math.ceil(count / train.batch));
 const settings = { ...train, epochs };
 const engine = await openEngine(train.engine);
 const options = { inputShape: manifest.shape, ...rescalingOf(manifest), seed: train.seed };
-const recipe: Recipe = { architecture, options };
+const recipe: Recipe = { architecture, options, lr: settings.lr };
 const team = startTeam(settings, { engine: engine.info.name, replica: { module: replicaModule, data: recipe } });
 const folder = mkdtempSync(join(tmpdir(), 'soak-'));
 

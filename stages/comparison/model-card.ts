@@ -1,5 +1,6 @@
 // The paper that goes with a model: what it is, how it was trained, what it can do, and how to use it. Facts only, from its evaluation and the ranking.
 
+import { describeBackbone } from '../config/backbone-words.ts';
 import type { ModelDefinition, Schedule } from '../config/definition.ts';
 import { describeEngine } from '../engine/engine.ts';
 import type { Evaluation, SplitFigures } from '../evaluation/result.ts';
@@ -99,7 +100,10 @@ function describeTraining({ definition, history, data }: Evaluation): readonly (
   const { flip, padCrop, cutout } = train.augment;
   const augment = [flip ? 'flip' : '', padCrop > 0 ? `pad-crop ${padCrop}` : '', cutout > 0 ? `cutout ${cutout}` : ''];
   const epochs = `${history.epochs.length} of ${train.epochs}${history.stoppedEarly ? ', stopped early' : ''}; weights of epoch ${history.keptEpoch}`;
+  const backbone = definition.architecture.kind === 'backbone' ? describeBackbone(definition.architecture) : [];
   return [
+    ...backbone.map(({ name, value }) => [name.toLowerCase(), value] as const),
+    ...(history.pretrained === undefined ? [] : [['weights file', `sha256 \`${history.pretrained}\``] as const]),
     ['data', `${data.name}, source \`${data.source}\`, split \`${data.identity}\``],
     ['validation split', `${formatFigure('val_acc', prepare.split)} of the train set, seed ${prepare.seed}`],
     ['image size', `${prepare.imageSize.join(' × ')}${prepare.grayscale ? ', grayscale' : ''}`],

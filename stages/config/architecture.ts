@@ -1,6 +1,8 @@
 // Reads what a model is made of: the `model` key of one model in params.yaml, spellings and scalar forms resolved, defaults (those of Keras)
 // filled in. Values have passed the schema; whether the operations fit together is for shape.ts to say.
 
+import type { RawBackbone } from './backbone.ts';
+import { readBackbone } from './backbone.ts';
 import type { Activation, Architecture, Backbone, Layer, Op, Padding, Pair } from './definition.ts';
 import { backbones } from './definition.ts';
 import type { Path } from './faults.ts';
@@ -10,7 +12,7 @@ type Ops = readonly Readonly<Record<string, unknown>>[];
 type RawBranch = { readonly branch: Ops } | { readonly branche: Ops };
 type RawLayers = readonly { readonly layer: readonly RawBranch[] }[];
 export type RawArchitecture =
-  { readonly custom: RawLayers } | { readonly custome: RawLayers } | Readonly<Partial<Record<Backbone, number>>>;
+  { readonly custom: RawLayers } | { readonly custome: RawLayers } | Readonly<Partial<Record<Backbone, RawBackbone>>>;
 
 interface RawWindow {
   readonly kernel_size?: number | Pair;
@@ -28,12 +30,19 @@ interface RawLinear extends RawWindow {
   readonly depth_multiplier?: number;
 }
 
-export function readArchitecture(raw: RawArchitecture): Architecture {
+/** @param imageSize - that of the images which the model is given */
+export function readArchitecture(raw: RawArchitecture, imageSize: Pair): Architecture {
   const layers = layersOf(raw);
   if (layers !== undefined) return { kind: 'custom', layers: layers.map(readLayer) };
-  const counts = raw as Readonly<Partial<Record<Backbone, number>>>;
-  const name = backbones.find((backbone) => counts[backbone] !== undefined)!;
-  return { kind: 'backbone', name, classes: counts[name]! };
+  const { name, value } = backboneOf(raw)!;
+  return readBackbone(name, value, imageSize);
+}
+
+/** The backbone and what the file says of it; undefined for a custom architecture. */
+export function backboneOf(raw: RawArchitecture): { readonly name: Backbone; readonly value: RawBackbone } | undefined {
+  const values = raw as Readonly<Partial<Record<Backbone, RawBackbone>>>;
+  const name = backbones.find((backbone) => values[backbone] !== undefined);
+  return name === undefined ? undefined : { name, value: values[name]! };
 }
 
 function layersOf(raw: RawArchitecture): RawLayers | undefined {
@@ -110,10 +119,18 @@ function mapOf<Options extends object>(options: unknown): Partial<Options> {
   return typeof options === 'object' && options !== null ? options : {};
 }
 
-/** Where an operation (or a branch, or a layer) stands in the file, below the path of `model`, in the spelling used there. */
-export function pathWithin(raw: RawArchitecture, place: { layer?: number; branch?: number; op?: number }): Path {
+/** A place in an architecture: an operation, a branch or a layer of a custom one, `inner` keys of a backbone. */
+export interface Place {
+  readonly layer?: number;
+  readonly branch?: number;
+  readonly op?: number;
+  readonly inner?: Path;
+}
+
+/** Where a place stands in the file, below the path of `model`, in the spelling used there. */
+export function pathWithin(raw: RawArchitecture, place: Place): Path {
   const layers = layersOf(raw);
-  if (layers === undefined) return [Object.keys(raw)[0]!];
+  if (layers === undefined) return [Object.keys(raw)[0]!, ...(place.inner ?? [])];
   const path: (string | number)[] = ['custom' in raw ? 'custom' : 'custome'];
   if (place.layer === undefined) return path;
   path.push(place.layer);

@@ -65,9 +65,36 @@ export interface Layer {
 export const backbones = ['EfficientNetB0', 'EfficientNetB1', 'MobileNet', 'NASNetMobile', 'ResNet50'] as const;
 export type Backbone = (typeof backbones)[number];
 
-export type Architecture =
-  | { readonly kind: 'custom'; readonly layers: readonly Layer[] }
-  | { readonly kind: 'backbone'; readonly name: Backbone; readonly classes: number };
+/** What of a backbone is frozen: its first so many layers (0: nothing), or all of it. The head never is. */
+export type Frozen = 'all' | number;
+
+/**
+ * The weights that a backbone starts with: those that Keras publishes, trained on ImageNet, or those of a file. A file is known by its content,
+ * not by its name; the digest is null where there is no such file yet.
+ */
+export type PretrainedWeights =
+  { readonly kind: 'imagenet' } | { readonly kind: 'file'; readonly sha256: string | null };
+
+export interface FineTuning {
+  /** Epochs that are trained before it begins. */
+  readonly after: number;
+  readonly frozen: Frozen;
+  readonly lr: number;
+}
+
+export interface BackboneArchitecture {
+  readonly kind: 'backbone';
+  readonly name: Backbone;
+  readonly classes: number;
+  /** null: random ones, it is trained from scratch. */
+  readonly weights: PretrainedWeights | null;
+  readonly frozen: Frozen;
+  readonly fineTuning: FineTuning | null;
+  /** What images are enlarged to before the backbone, in the model itself: a whole multiple of their size; null: they are not. */
+  readonly inputSize: Pair | null;
+}
+
+export type Architecture = { readonly kind: 'custom'; readonly layers: readonly Layer[] } | BackboneArchitecture;
 
 export type Optimizer =
   | { readonly kind: 'adam' | 'adamw'; readonly beta1: number; readonly beta2: number; readonly epsilon: number }
@@ -175,4 +202,27 @@ export type DataSource =
       readonly path: string;
       /** Part that becomes the test set where the folder has none. */ readonly testSplit: number;
       readonly seed: number;
+    };
+
+/** Content of `artifacts/weights/<model>.json`: which file the backbone of a model starts from, and where to have it from. */
+export interface WeightsPlan {
+  readonly version: 1;
+  /** null: none. */
+  readonly weights: WeightsOrigin | null;
+}
+
+/** Checksums are `sha256:<hex>` or `md5:<hex>`; null where none is known. */
+export type WeightsOrigin =
+  | {
+      readonly kind: 'imagenet';
+      readonly backbone: Backbone;
+      readonly url: string;
+      /** The official name: under it the file may lie in data/raw. */
+      readonly fileName: string;
+      readonly checksum: string | null;
+    }
+  | {
+      readonly kind: 'file';
+      /** Relative to the root of the project, in data/raw. */ readonly path: string;
+      readonly checksum: string | null;
     };

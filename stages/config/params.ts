@@ -1,20 +1,24 @@
 // Reads the whole of params.yaml: the data, and the canonical definition of every model, all faults told at once.
 
-import type { RawArchitecture } from './architecture.ts';
-import { pathWithin, readArchitecture } from './architecture.ts';
+import type { Place, RawArchitecture } from './architecture.ts';
+import { backboneOf, pathWithin, readArchitecture } from './architecture.ts';
+import type { BackboneContext } from './backbone.ts';
+import { checkBackbone, weightsOriginOf } from './backbone.ts';
 import { classCount, parseDataSource } from './data-source.ts';
-import type { Architecture, DataSource, ModelDefinition, PrepareSettings } from './definition.ts';
+import type { Architecture, DataSource, ModelDefinition, WeightsOrigin } from './definition.ts';
 import type { Fault, Path } from './faults.ts';
 import { throwFaults } from './faults.ts';
 import type { Locate } from './locate.ts';
 import { checkAgainst } from './schema.ts';
 import type { RawOverrides, RawPrepare, RawSections, RawTrain } from './settings.ts';
 import { applyOverrides, checkOverrides, checkSettings, readPrepare, readTrain } from './settings.ts';
-import { formatShape, walkShapes } from './shape.ts';
+import { walkShapes } from './shape.ts';
 
 export interface NamedModel {
   readonly name: string;
   readonly definition: ModelDefinition;
+  /** Where the weights that it starts from are to be had; null: it needs none. Their digest in the definition is not known here. */
+  readonly weights: WeightsOrigin | null;
 }
 
 export interface Params {
@@ -28,6 +32,7 @@ interface RawParams {
   readonly data?: unknown;
   readonly prepare?: RawPrepare | null;
   readonly train?: RawTrain | null;
+  readonly weights_mirror?: string | null;
   readonly model: Readonly<Record<string, RawModel>>;
 }
 
@@ -55,11 +60,13 @@ export function readParams(document: unknown, openText?: () => Locate): Params {
   const names = Object.keys(raw.model).filter((name) => sound('model', name));
   faults.push(...checkNames(Object.keys(raw.model)));
   const read = names.flatMap((name) =>
-    sections === null ? [] : [readModel(name, raw.model[name]!, { sections, classes })],
+    sections === null
+      ? []
+      : [readModel(name, raw.model[name]!, { sections, classes, mirror: raw.weights_mirror ?? null })],
   );
   faults.push(...read.flatMap((model) => model.faults));
   throwFaults('params.yaml', faults, openText);
-  return { data: data!.source, models: read.map(({ name, definition }) => ({ name, definition })) };
+  return { data: data!.source, models: read.map(({ name, definition, weights }) => ({ name, definition, weights })) };
 }
 
 /** Whether a fault lies within the value at a path, or around it. */
@@ -84,30 +91,32 @@ interface ModelContext {
   readonly sections: RawSections;
   /** That of the data; null: not known. */
   readonly classes: number | null;
+  readonly mirror: string | null;
 }
 
-function readModel(name: string, raw: RawModel, { sections, classes }: ModelContext) {
+function readModel(name: string, raw: RawModel, { sections, classes, mirror }: ModelContext) {
   const path: Path = ['model', name];
   const overrides = raw.params ?? {};
   const own = applyOverrides(sections, overrides);
   const prepare = readPrepare(own.prepare);
   const train = readTrain(own.train);
-  const architecture = readArchitecture(raw.model);
+  const architecture = readArchitecture(raw.model, prepare.imageSize);
   const faults = [
     ...checkOverrides(overrides, [...path, 'params']),
     ...checkSettings(prepare, train, path),
-    ...checkArchitecture(architecture, prepare).map((fault) => place(fault, raw.model, [...path, 'model'])),
-    ...checkClasses(architecture, classes).map((fault) => place(fault, raw.model, [...path, 'model'])),
+    ...checkArchitecture(architecture, raw.model, { prepare, train }).map((fault) =>
+      place(fault, raw.model, [...path, 'model']),
+    ),
+    ...checkClasses(architecture, raw.model, classes).map((fault) => place(fault, raw.model, [...path, 'model'])),
   ];
   const definition: ModelDefinition = { version: 1, prepare, train, architecture };
-  return { name, definition, faults };
+  const backbone = backboneOf(raw.model);
+  const weights = backbone === undefined ? null : weightsOriginOf(backbone.name, backbone.value, mirror);
+  return { name, definition, weights, faults };
 }
 
 /** A fault within an architecture. */
-interface Placed {
-  readonly layer?: number;
-  readonly branch?: number;
-  readonly op?: number;
+interface Placed extends Place {
   readonly message: string;
   readonly hint?: string;
 }
@@ -116,28 +125,24 @@ function place(fault: Placed, raw: RawArchitecture, path: Path): Fault {
   return { path: [...path, ...pathWithin(raw, fault)], message: fault.message, hint: fault.hint };
 }
 
-function checkArchitecture(architecture: Architecture, prepare: PrepareSettings): readonly Placed[] {
-  const [height, width] = prepare.imageSize;
-  const input = [height, width, prepare.grayscale ? 1 : 3] as const;
-  if (architecture.kind === 'custom') return walkShapes(architecture.layers, input).faults;
-  const faults: Placed[] = [];
-  const from = `${architecture.name} comes pre-trained on colour images`;
-  if (prepare.grayscale) faults.push({ message: from, hint: 'set `grayscale: false` in the params of this model' });
-  if (height < 32 || width < 32)
-    faults.push({
-      message: `${architecture.name} needs at least 32×32 pixels, but gets ${formatShape(input)}`,
-      hint: 'set `image_size` in the params of this model',
-    });
-  return faults;
+function checkArchitecture(
+  architecture: Architecture,
+  raw: RawArchitecture,
+  context: BackboneContext,
+): readonly Placed[] {
+  if (architecture.kind === 'backbone') return checkBackbone(architecture, backboneOf(raw)!.value, context);
+  const { imageSize, grayscale } = context.prepare;
+  return walkShapes(architecture.layers, [...imageSize, grayscale ? 1 : 3]).faults;
 }
 
-function checkClasses(architecture: Architecture, classes: number | null): Placed[] {
+function checkClasses(architecture: Architecture, raw: RawArchitecture, classes: number | null): Placed[] {
   if (classes === null) return [];
   const fault = (count: number, at: Omit<Placed, 'message'>): Placed[] =>
     count === classes
       ? []
       : [{ ...at, message: `${count} classes, but the data has ${classes}`, hint: `write ${classes}` }];
-  if (architecture.kind === 'backbone') return fault(architecture.classes, {});
+  if (architecture.kind === 'backbone')
+    return fault(architecture.classes, typeof backboneOf(raw)!.value === 'number' ? {} : { inner: ['classes'] });
   return architecture.layers.flatMap(({ branches }, layer) =>
     branches.flatMap((ops, branch) =>
       ops.flatMap((op, position) => (op.op === 'output' ? fault(op.classes, { layer, branch, op: position }) : [])),

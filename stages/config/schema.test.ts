@@ -102,8 +102,13 @@ const name =
 
 /** What a user writes wrong, and all that is said about it. */
 const mistakes: readonly (readonly [string, readonly string[]])[] = [
-  ['', ['expected a map with `model`, and optionally data, prepare, train and benchmark, got nothing']],
-  ['[]', ['expected a map with `model`, and optionally data, prepare, train and benchmark, got an empty list']],
+  ['', ['expected a map with `model`, and optionally data, prepare, train, benchmark and weights_mirror, got nothing']],
+  [
+    '[]',
+    [
+      'expected a map with `model`, and optionally data, prepare, train, benchmark and weights_mirror, got an empty list',
+    ],
+  ],
   ['train: {}', ['"model" is missing']],
   ['model: {}', ['model: expected a map of at least one model by name, got an empty map']],
   [`trian: {}\n${m}`, ['unknown key "trian" (did you mean "train"?)']],
@@ -217,13 +222,13 @@ const mistakes: readonly (readonly [string, readonly string[]])[] = [
   [
     'model: {best: {model: {ResNet50: 100}}}',
     [
-      'model: "best" cannot be used: expected a name other than best, definitions, sets, datasets.json, source.json, timing.json and benchmark.json: the pipeline has results of these names',
+      'model: "best" cannot be used: expected a name other than best, definitions, sets, weights, datasets.json, source.json, timing.json and benchmark.json: the pipeline has results of these names',
     ],
   ],
   ['model: {m: {model: {ResNet: 100}}}', ['model.m.model: unknown key "ResNet" (did you mean "ResNet50"?)']],
   [
     'model: {m: {model: {ResNet50: }}}',
-    ['model.m.model.ResNet50: expected the number of classes, from 2 to 65536, got nothing'],
+    ['model.m.model.ResNet50: expected the number of classes, from 2 to 65536, or a map with `classes`, got nothing'],
   ],
   [
     'model: {m: {model: {ResNet50: 100, MobileNet: 100}}}',

@@ -3,7 +3,7 @@
 
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { StageFailure } from '../context/fail.ts';
 import { checksumFile } from './digest.ts';
 import { transferFile } from './transfer.ts';
@@ -26,23 +26,13 @@ export interface FetchOptions {
  * @throws StageFailure where it cannot be had, or is not what the checksum says: then it is removed
  */
 export async function fetchArchive(url: string, checksum: string | null, options: FetchOptions): Promise<string> {
-  const { downloads, onProgress, onNotice, patience } = options;
-  mkdirSync(downloads, { recursive: true });
+  const { downloads, onProgress } = options;
   const target = join(downloads, nameOf(url));
   if (existsSync(target)) {
     if (checksum !== null && (await checksumFile(target, checksum)) === checksum.toLowerCase()) return target;
     if (checksum !== null) rmSync(target);
   }
-  if (!existsSync(target)) {
-    const meter = startMeter();
-    await transferFile({
-      url,
-      target,
-      ...patience,
-      onProgress: (received, total) => onProgress(total === undefined ? 0 : received / total, meter(received, total)),
-      onRetry: (reason, wait) => onNotice(`${url}: ${reason}; next attempt in ${(wait / 1000).toFixed(0)} s`),
-    });
-  }
+  if (!existsSync(target)) await download(url, target, options);
   try {
     await verifyArchive(target, checksum, onProgress);
   } catch (error) {
@@ -51,6 +41,23 @@ export async function fetchArchive(url: string, checksum: string | null, options
     throw error;
   }
   return target;
+}
+
+/**
+ * Fetches a file, saying how far it is and why it is tried again.
+ * @throws StageFailure where it cannot be had; what has arrived is kept for the next call
+ */
+export async function download(url: string, target: string, options: FetchOptions): Promise<void> {
+  const { onProgress, onNotice, patience } = options;
+  mkdirSync(dirname(target), { recursive: true });
+  const meter = startMeter();
+  await transferFile({
+    url,
+    target,
+    ...patience,
+    onProgress: (received, total) => onProgress(total === undefined ? 0 : received / total, meter(received, total)),
+    onRetry: (reason, wait) => onNotice(`${url}: ${reason}; next attempt in ${(wait / 1000).toFixed(0)} s`),
+  });
 }
 
 /** A name for the download that tells what it is and is another one for another address. */

@@ -6,8 +6,9 @@ import type * as tfl from '@tensorflow/tfjs-layers';
 import { StageFailure } from '../context/fail.ts';
 import type { EngineInfo } from '../engine/engine.ts';
 import { openEngine } from '../engine/open.ts';
+import { batchSizeFor, batchSizeOf } from '../model/capacity.ts';
 import { folderSource, loadModel } from '../model/files.ts';
-import { batchSizeFor, predictLogits, type ImageShape } from '../model/logits.ts';
+import { predictLogits, type ImageShape } from '../model/logits.ts';
 import type { Signals } from '../threads/signals.ts';
 import { countThreads, openTeam, type StartMember, type Team } from '../threads/team.ts';
 
@@ -42,9 +43,10 @@ export function openPredictors(
   folder: string,
   { name }: Pick<EngineInfo, 'name'>,
   images: number,
-  shape: ImageShape,
+  [height, width]: ImageShape,
 ): Team {
-  const batches = Math.ceil(images / batchSizeFor(shape));
+  // At least: a model that enlarges its images takes fewer at a time.
+  const batches = Math.ceil(images / batchSizeOf(height * width));
   const threads = name === 'wasm' ? countThreads(batches) : 1;
   return openTeam({ threads, program: new URL('./prediction.ts', import.meta.url).href, data: folder });
 }
@@ -66,7 +68,7 @@ export interface PredictionTask {
 export async function predictAll(task: PredictionTask): Promise<Float32Array> {
   const { model, images, shape, classes, count, team, onProgress } = task;
   const job: Job = { images, shape, count, logits: new Float32Array(new SharedArrayBuffer(4 * count * classes)) };
-  const size = batchSizeFor(shape);
+  const size = batchSizeFor(model);
   let told = 0;
   const tell = (done: number): void => {
     if (done > told) onProgress(done);
@@ -83,7 +85,7 @@ export async function predictAll(task: PredictionTask): Promise<Float32Array> {
 /** Predicts batches until none is left. */
 async function predictBatches(model: tfl.LayersModel, job: Job, signals: Signals, onBatch: () => void): Promise<void> {
   const { images, shape, logits, count } = job;
-  const size = batchSizeFor(shape);
+  const size = batchSizeFor(model);
   const pixels = shape[0] * shape[1] * shape[2];
   const classes = logits.length / count;
   for (;;) {

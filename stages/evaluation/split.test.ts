@@ -3,8 +3,9 @@ import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import { openEngine } from '../engine/open.ts';
 import { buildModel } from '../model/build.ts';
+import { batchSizeFor } from '../model/capacity.ts';
 import { saveModel } from '../model/files.ts';
-import { batchSizeFor, predictLogits, type ImageShape } from '../model/logits.ts';
+import { predictLogits, type ImageShape } from '../model/logits.ts';
 import { randomOf } from '../random/random.ts';
 import { openTeam, type Team } from '../threads/team.ts';
 import { conv, custom, output, temporaryFolder } from './fixture.ts';
@@ -57,14 +58,14 @@ describe('predictLogits', () => {
 describe('evaluateSplit', () => {
   it('judges every image once, over several batches', async () => {
     const of: ImageShape = [1, 2, 1];
-    const count = batchSizeFor(of) + 17;
+    const network = comparer();
+    const count = batchSizeFor(network) + 17;
     const images = imagesOf(count, of);
     const labels = Uint16Array.from({ length: count }, (_, index) =>
       Number(images[2 * index + 1]! > images[2 * index]!),
     );
     labels[0] = 1 - labels[0]!;
     const progress: number[] = [];
-    const network = comparer();
     const split = { count, images, labels };
     const onProgress = (done: number): number => progress.push(done);
     const tally = await evaluateSplit({
@@ -86,7 +87,7 @@ describe('evaluateSplit', () => {
     const of: ImageShape = [64, 64, 3];
     const network = buildModel(custom(conv(4, 'same'), { op: 'flatten' }, output(7)), { ...options, inputShape: of });
     await saveModel(network, folder);
-    const count = 5 * batchSizeFor(of) + 3;
+    const count = 5 * batchSizeFor(network) + 3;
     const images = new Uint8Array(new SharedArrayBuffer(count * 64 * 64 * 3));
     images.set(imagesOf(count, of));
     const split = { count, images, labels: new Uint16Array(count) };
@@ -158,9 +159,19 @@ describe('checkModel', () => {
 });
 
 describe('batchSizeFor', () => {
+  const pooled = (side: number, size = 1): tfl.Sequential =>
+    tfl.sequential({
+      layers: [
+        tfl.layers.upSampling2d({ inputShape: [side, side, 3], size: [size, size], interpolation: 'bilinear' }),
+        tfl.layers.globalAveragePooling2d({}),
+      ],
+    });
+
   it('takes fewer images the larger they are', () => {
-    expect([batchSizeFor([32, 32, 3]), batchSizeFor([224, 224, 3]), batchSizeFor([1000, 1000, 3])]).toEqual([
-      128, 2, 1,
-    ]);
+    expect([batchSizeFor(pooled(32)), batchSizeFor(pooled(224)), batchSizeFor(pooled(1000))]).toEqual([128, 2, 1]);
+  });
+
+  it('counts images as large as the model makes them', () => {
+    expect(batchSizeFor(pooled(32, 7))).toBe(2);
   });
 });

@@ -3,10 +3,14 @@
 
 import * as tfl from '@tensorflow/tfjs-layers';
 
-import type { Architecture, Layer, Op } from '../config/definition.ts';
+import { applyBackbone } from '../backbone/apply.ts';
+import type { Architecture, BackboneArchitecture, Layer, Op } from '../config/definition.ts';
 import { StageFailure } from '../context/fail.ts';
+import { holdFrozenStatistics, setFrozen } from './freezing.ts';
+import { applyHead } from './head.ts';
 import { createLayerNames, layersOf, type LayerNames } from './operation.ts';
 import type { Rescaling } from './rescaling.ts';
+import { upscale } from './resize.ts';
 import { addShortcut, describeShape } from './residual.ts';
 
 export interface BuildOptions extends Rescaling {
@@ -16,14 +20,12 @@ export interface BuildOptions extends Rescaling {
 }
 
 /**
- * The model: raw pixels 0–255 [n, h, w, c] → logits [n, classes]. Layers are named by their kind and order (conv_1, conv_2, …, logits).
- * Throws a StageFailure where shapes do not go together, and for backbones.
+ * The model: raw pixels 0–255 [n, h, w, c] → logits [n, classes]. Layers are named by their kind and order (conv_1, conv_2, …, logits); those of a
+ * backbone as Keras names them. A backbone has random weights and is frozen as its training begins.
+ * Throws a StageFailure where shapes do not go together.
  */
 export function buildModel(architecture: Architecture, options: BuildOptions): tfl.LayersModel {
-  if (architecture.kind === 'backbone')
-    throw new StageFailure(
-      `the backbone ${architecture.name} is not part of this version: take the model out of params.yaml, or describe a network under "custom"`,
-    );
+  if (architecture.kind === 'backbone') return buildOnBackbone(architecture, options);
   const names = createLayerNames(options.seed);
   const input = tfl.input({ shape: [...options.inputShape], name: 'pixels' });
   const { scale, offset } = options;
@@ -36,6 +38,17 @@ export function buildModel(architecture: Architecture, options: BuildOptions): t
       `the model ends with ${describeShape(end)}: put flatten or global_avg_pool before output_classes`,
     );
   return tfl.model({ inputs: input, outputs: end, name: 'classifier' });
+}
+
+/** The scaling of the pixels is that which the backbone was trained with, not that of the data. */
+function buildOnBackbone(architecture: BackboneArchitecture, { inputShape, seed }: BuildOptions): tfl.LayersModel {
+  const { name, classes, frozen, inputSize } = architecture;
+  const input = tfl.input({ shape: [...inputShape], name: 'pixels' });
+  const features = applyBackbone(name, upscale(input, inputSize), { seed });
+  const model = tfl.model({ inputs: input, outputs: applyHead(features, { classes, seed }), name: 'classifier' });
+  setFrozen(model, frozen);
+  holdFrozenStatistics(model);
+  return model;
 }
 
 /** How many classes a model tells apart. */

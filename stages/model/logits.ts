@@ -6,14 +6,6 @@ import type * as tfl from '@tensorflow/tfjs-layers';
 /** Height, width, channels. */
 export type ImageShape = readonly [number, number, number];
 
-/** Pixels of a batch at most, so that memory does not grow with the images: 128 images of 32×32. */
-const pixelsOfBatch = 128 * 32 * 32;
-
-/** How many images of a shape are predicted at a time. */
-export function batchSizeFor([height, width]: ImageShape): number {
-  return Math.max(1, Math.floor(pixelsOfBatch / (height * width)));
-}
-
 /**
  * The logits in inference mode. Intermediate results are given back layer by layer.
  * @param pixels - [n, h, w, c], uint8; @returns logits [n, classes]

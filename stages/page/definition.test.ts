@@ -8,7 +8,15 @@ const definition: ModelDefinition = {
   version: 1,
   prepare: { seed: 77, split: 0.2, imageSize: [32, 24], grayscale: true },
   train,
-  architecture: { kind: 'backbone', name: 'ResNet50', classes: 100 },
+  architecture: {
+    kind: 'backbone',
+    name: 'ResNet50',
+    classes: 100,
+    weights: { kind: 'imagenet' },
+    frozen: 'all',
+    fineTuning: { after: 3, frozen: 100, lr: 0.0001 },
+    inputSize: [64, 48],
+  },
 };
 const setting = (name: string, changes: Partial<TrainSettings>): string =>
   describeTraining({ ...definition, train: { ...train, ...changes } }).find((one) => one.name === name)!.value;
@@ -23,6 +31,10 @@ describe('describeTraining', () => {
       Augmentation: 'none',
       'Early stopping': 'none',
       Images: '32 × 24, grayscale',
+      'Starting weights': 'ImageNet',
+      Frozen: 'the whole backbone',
+      'Fine-tuning': 'after 3 epochs, learning rate 0.0001, frozen: the first 100 layers of the backbone',
+      'Enlarged in the model': 'to 64 × 48',
     });
   });
   it.each([

@@ -1,5 +1,6 @@
 // A model's definition in words: how it is built and how it was trained.
 
+import { describeBackbone } from '../config/backbone-words.ts';
 import type { Activation, Architecture, ModelDefinition, Op, Optimizer, Schedule } from '../config/definition.ts';
 import { formatSetting } from './figures.ts';
 
@@ -14,9 +15,10 @@ export interface LayerText {
 }
 
 /** What stands in params.yaml for this model, with defaults filled in, as the reader would say it. */
-export function describeTraining({ prepare, train }: ModelDefinition): Setting[] {
+export function describeTraining({ prepare, train, architecture }: ModelDefinition): Setting[] {
   const [height, width] = prepare.imageSize;
   return [
+    ...(architecture.kind === 'backbone' ? describeBackbone(architecture) : []),
     { name: 'Optimizer', value: describeOptimizer(train.optimizer) },
     { name: 'Learning rate', value: formatSetting(train.lr) },
     { name: 'Schedule', value: describeSchedule(train.schedule) },

@@ -7,7 +7,8 @@ import type * as tfl from '@tensorflow/tfjs-layers';
 import type { TrainSettings } from '../config/definition.ts';
 import type { Split } from '../data/dataset.ts';
 import { openEngine } from '../engine/open.ts';
-import { batchSizeFor, predictLogits, type ImageShape } from '../model/logits.ts';
+import { batchSizeFor } from '../model/capacity.ts';
+import { predictLogits, type ImageShape } from '../model/logits.ts';
 import { permutation, randomOf } from '../random/random.ts';
 import { loadModule } from '../threads/load.ts';
 import type { Signals } from '../threads/signals.ts';
@@ -201,8 +202,8 @@ async function computePart(
 }
 
 /** Batches of a validation. */
-export function countValBatches(images: number, shape: ImageShape): number {
-  return Math.ceil(images / batchSizeFor(shape));
+export function countValBatches(images: number, model: tfl.LayersModel): number {
+  return Math.ceil(images / batchSizeFor(model));
 }
 
 /** Scores batches of the validation split until none is left. The counters are to be 0. */
@@ -212,10 +213,11 @@ export async function validateBatches({
   signals,
 }: Rank): Promise<void> {
   const shape = shapeOf(model);
-  const size = batchSizeFor(shape);
+  const size = batchSizeFor(model);
+  const batches = countValBatches(val.count, model);
   const pixels = tf.util.sizeFromShape([...shape]);
   for (;;) {
-    const number = signals.claim(takenCounter, countValBatches(val.count, shape));
+    const number = signals.claim(takenCounter, batches);
     if (number === null) return;
     const start = number * size;
     const labels = val.labels.subarray(start, start + size);

@@ -27,4 +27,6 @@ export interface TrainingHistory {
   /** Seconds of all epochs with validation, also those before an interruption. */
   readonly seconds: number;
   readonly engine: EngineInfo;
+  /** SHA-256 of the weights file that the training started from, where it did. */
+  readonly pretrained?: string;
 }

@@ -42,6 +42,8 @@ describe('the train stage', () => {
     writeFileSync(join(root, 'definition.json'), JSON.stringify(definition));
     mkdirSync(join(root, 'data'));
     for (const name of readdirSync(data)) writeFileSync(join(root, 'data', name), readFileSync(join(data, name)));
+    mkdirSync(join(root, 'weights'));
+    writeFileSync(join(root, 'weights', 'weights.json'), JSON.stringify({ version: 1, file: null }));
     const paths = (...names: string[]): object[] => names.map((path) => ({ path }));
     const context = {
       stage: 'train@toy',
@@ -49,7 +51,7 @@ describe('the train stage', () => {
       resume: 'resume/abc',
       root,
       params: {},
-      deps: paths('definition.json', 'data'),
+      deps: paths('definition.json', 'data', 'weights'),
       outs: paths('out/model', 'out/history.json'),
       runs: {},
     };

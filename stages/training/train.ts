@@ -140,7 +140,6 @@ async function begin(task: TrainingTask, team: Team): Promise<{ session: Session
 
 function share({ model, settings, train, val, meanColour }: TrainingTask, threads: number): Shared {
   const elements = weightSizes(model).reduce((sum, size) => sum + size, 0);
-  const shape = model.inputs[0]!.shape.slice(1) as [number, number, number];
   return {
     threads,
     train: shareSplit(train),
@@ -148,7 +147,7 @@ function share({ model, settings, train, val, meanColour }: TrainingTask, thread
     meanColour,
     sums: new Float32Array(new SharedArrayBuffer(threads === 1 ? 0 : 4 * elements)),
     partScores: new Float64Array(new SharedArrayBuffer(8 * partFields * settings.shards)),
-    valScores: new Float64Array(new SharedArrayBuffer(8 * batchFields * countValBatches(val.count, shape))),
+    valScores: new Float64Array(new SharedArrayBuffer(8 * batchFields * countValBatches(val.count, model))),
   };
 }
 
