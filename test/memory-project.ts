@@ -1,6 +1,7 @@
 // A project whose files, cache and lock are in memory, and whose commands are functions on those files. Starts and ends of commands
 // are in the hands of the test, so that order and overlap are facts and not a matter of time.
 
+import { localExecution } from '../lib/plan/placement.ts';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -149,6 +150,7 @@ export class MemoryProject {
       store: this.#store(),
       lock: this.#lockFile(),
       environment: {},
+      execution: localExecution,
       tracer: () => Promise.reject(new Error('no stage here traces code')),
       host: () => ({ cpu: 'c', os: 'o', arch: 'a' }),
       position: ([line, column]) => ({ file: 'pipeline.yaml', line, column }),

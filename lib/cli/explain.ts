@@ -13,7 +13,7 @@ import { formatSeconds } from '../report/format.ts';
 import { explain } from '../run/explain.ts';
 import type { Explanation } from '../run/explain.ts';
 import type { Command, Invocation } from './command.ts';
-import { isSet, open, plan } from './session.ts';
+import { executorOption, isSet, open, plan } from './session.ts';
 
 export const command: Command = {
   name: 'explain',
@@ -23,6 +23,7 @@ export const command: Command = {
   examples: ['dagrun explain train@model1'],
   arity: [1, 1],
   options: {
+    executor: executorOption,
     json: { type: 'boolean', help: 'as JSON' },
     verbose: { type: 'boolean', short: 'v', help: 'values at full length' },
   },

@@ -19,7 +19,7 @@ import type { ReproduceOptions } from '../run/reproduce.ts';
 import type { Command, Invocation } from './command.ts';
 import { interruptible } from './interrupt.ts';
 import { LazyExecutor } from './lazy-executor.ts';
-import { exclusively, isSet, numberOf, open, plan, usingCache } from './session.ts';
+import { exclusively, executorOption, isSet, numberOf, open, plan, usingCache } from './session.ts';
 
 export const command: Command = {
   name: 'repro',
@@ -30,6 +30,12 @@ export const command: Command = {
   arity: [0, Infinity],
   options: {
     jobs: { type: 'string', short: 'j', value: 'N', help: 'job slots (default: processors)' },
+    executor: executorOption,
+    'slurm-jobs': {
+      type: 'string',
+      value: 'N',
+      help: 'jobs on the cluster at a time, waiting ones included (default: 200)',
+    },
     force: { type: 'boolean', short: 'f', help: 'execute even what is unchanged or known' },
     'single-item': {
       type: 'boolean',
@@ -57,14 +63,25 @@ async function run(invocation: Invocation): Promise<Result<ExitCode, CommandFail
   if (clash !== undefined) return err(clash);
   const jobs = numberOf(invocation, 'jobs', 1);
   if (!jobs.ok) return jobs;
+  const clusterJobs = numberOf(invocation, 'slurm-jobs', 1);
+  if (!clusterJobs.ok) return clusterJobs;
+  const limits = { jobs: jobs.value, clusterJobs: clusterJobs.value };
   const reporter = makeReporter(invocation);
   try {
-    if (isSet(invocation, 'dry')) return await rehearse(invocation, jobs.value, reporter);
-    return await perform(invocation, jobs.value, reporter);
+    if (isSet(invocation, 'dry')) return await rehearse(invocation, limits, reporter);
+    return await perform(invocation, limits, reporter);
   } finally {
     reporter.close();
   }
 }
+
+/** What the command line says; undefined: nothing. */
+interface Limits {
+  readonly jobs: number | undefined;
+  readonly clusterJobs: number | undefined;
+}
+
+const usualClusterJobs = 200;
 
 interface Prepared {
   readonly project: Project;
@@ -75,7 +92,7 @@ interface Prepared {
 /** Opens the project and selects the stages that the command line names. */
 async function prepare(
   invocation: Invocation,
-  jobs: number | undefined,
+  limits: Limits,
   reporter: Reporter,
 ): Promise<Result<Prepared, CommandFailure>> {
   const project = await open(invocation, (message, hint) => reporter.report({ kind: 'warning', message, hint }));
@@ -90,7 +107,7 @@ async function prepare(
   return ok({
     project: project.value,
     selected: selected.value,
-    options: readOptions(invocation, project.value, jobs),
+    options: readOptions(invocation, project.value, limits),
   });
 }
 
@@ -122,11 +139,12 @@ function makeReporter(invocation: Invocation): Reporter {
   });
 }
 
-function readOptions(invocation: Invocation, project: Project, jobs: number | undefined): ReproduceOptions {
+function readOptions(invocation: Invocation, project: Project, { jobs, clusterJobs }: Limits): ReproduceOptions {
   const ordered = isSet(invocation, 'single-item');
   const ignore = isSet(invocation, 'ignore-errors') || (ordered && isSet(invocation, 'keep-going'));
   return {
     jobs: jobs ?? project.pipeline.pools['cpu'] ?? availableParallelism(),
+    clusterJobs: clusterJobs ?? project.execution.slurmJobs ?? usualClusterJobs,
     memory: totalmem(),
     policy: ignore ? 'ignore' : isSet(invocation, 'keep-going') ? 'keep-going' : 'stop',
     ordered,
@@ -140,11 +158,11 @@ function readOptions(invocation: Invocation, project: Project, jobs: number | un
 
 async function rehearse(
   invocation: Invocation,
-  jobs: number | undefined,
+  limits: Limits,
   reporter: Reporter,
 ): Promise<Result<ExitCode, CommandFailure>> {
   const startedAt = monotonic();
-  const prepared = await prepare(invocation, jobs, reporter);
+  const prepared = await prepare(invocation, limits, reporter);
   if (!prepared.ok) return prepared;
   const { project, selected, options } = prepared.value;
   const assessments = await assess(project, selected, options);
@@ -181,13 +199,13 @@ const countedAs: Readonly<
 /** The workspace is taken before anything is read: what another runner is changing would be read half way. */
 async function perform(
   invocation: Invocation,
-  jobs: number | undefined,
+  limits: Limits,
   reporter: Reporter,
 ): Promise<Result<ExitCode, CommandFailure>> {
   return interruptible(async (signal) => {
     const onWait = (message: string): void => reporter.report({ kind: 'warning', message });
     return exclusively(invocation, { wait: isSet(invocation, 'wait'), signal, onWait }, async () => {
-      const prepared = await prepare(invocation, jobs, reporter);
+      const prepared = await prepare(invocation, limits, reporter);
       if (!prepared.ok) return prepared;
       return usingCache(prepared.value.project, 'repro', () => runPlan(prepared.value, signal, reporter));
     });
@@ -199,8 +217,9 @@ async function runPlan(
   signal: AbortSignal,
   reporter: Reporter,
 ): Promise<Result<ExitCode, CommandFailure>> {
-  const executor = new LazyExecutor();
   const report = (event: RunEvent): void => reporter.report(event);
+  const onWarning = (message: string, hint?: string): void => report({ kind: 'warning', message, hint });
+  const executor = new LazyExecutor({ project, heartbeat: project.execution.heartbeat, onWarning });
   try {
     const done = await reproduce(project, selected, options, { report, executor, signal, now: Date.now });
     if (signal.aborted) report({ kind: 'interrupted', signal: String(signal.reason) });

@@ -5,12 +5,16 @@ import { failure } from '../core/failure.ts';
 import type { CommandFailure, ExitCode } from '../core/failure.ts';
 import { codeOf, err, messageOf, ok } from '../core/result.ts';
 import type { Result } from '../core/result.ts';
+import { isExecutorName } from '../pipeline/placement.ts';
+import { executorNames } from '../pipeline/pipeline.ts';
+import type { ExecutionSettings } from '../plan/placement.ts';
 import { selectPlan } from '../plan/select.ts';
 import type { Plan, Selection } from '../plan/select.ts';
 import { locatePipeline } from '../run/locate.ts';
 import { openProject } from '../run/project.ts';
 import type { Project } from '../run/project.ts';
 import { makeStateFolder, removeUnfinished } from '../run/state-folder.ts';
+import { readUserSettings } from '../run/user-settings.ts';
 import { guardWorkspace } from '../workspace/guard.ts';
 import type { Invocation } from './command.ts';
 
@@ -22,8 +26,33 @@ export async function open(
   const { stderr, environment } = invocation.io;
   const warn = (message: string, hint?: string): void =>
     void stderr.write(`warning: ${message}${hint === undefined ? '' : `\n  hint: ${hint}`}\n`);
-  return openProject({ cwd: invocation.cwd, file: invocation.file, environment, onWarning: onWarning ?? warn });
+  const execution = await readExecution(invocation);
+  if (!execution.ok) return execution;
+  const { cwd, file } = invocation;
+  return openProject({ cwd, file, environment, execution: execution.value, onWarning: onWarning ?? warn });
 }
+
+/** Where stages run: what the command line and the user's settings say. */
+async function readExecution(invocation: Invocation): Promise<Result<ExecutionSettings, CommandFailure>> {
+  const asked = textOf(invocation, 'executor');
+  if (asked !== undefined && !isExecutorName(asked))
+    return err(failure('usage', { message: `--executor takes ${executorNames.join(' or ')}, not "${asked}"` }));
+  const settings = await readUserSettings(invocation.io.environment);
+  if (!settings.ok) return settings;
+  const { executor, ...rest } = settings.value;
+  return ok({
+    ...rest,
+    ...(asked === undefined ? {} : { asked }),
+    ...(executor === undefined ? {} : { usual: executor }),
+  });
+}
+
+/** The option of every command that looks at fingerprints: where a stage runs stands in that of one with `host: true`. */
+export const executorOption = {
+  type: 'string',
+  value: 'NAME',
+  help: 'where stages run that do not say so themselves: local or slurm; "local" means all stages',
+} as const;
 
 export function plan(
   project: Project,

@@ -11,7 +11,7 @@ import { foreseeRefusal } from '../run/preflight.ts';
 import type { Assessment } from '../run/assess.ts';
 import { rememberStandstill } from '../run/standstill.ts';
 import type { Command, Invocation } from './command.ts';
-import { isSet, open, plan } from './session.ts';
+import { executorOption, isSet, open, plan } from './session.ts';
 
 export const command: Command = {
   name: 'status',
@@ -26,6 +26,7 @@ export const command: Command = {
   options: {
     check: { type: 'boolean', help: 'exit 1 when anything is not fresh' },
     'allow-missing': { type: 'boolean', help: 'missing data counts as unchanged where the lock knows it' },
+    executor: executorOption,
     json: { type: 'boolean', help: 'JSON: {"stages": [{name, state, reasons}]}' },
     quiet: { type: 'boolean', short: 'q', help: 'print nothing' },
     verbose: { type: 'boolean', short: 'v', help: 'every stage and every reason' },

@@ -66,6 +66,21 @@ export interface Stage {
   readonly frozen: boolean;
   readonly alwaysChanged: boolean;
   readonly desc?: string;
+  /** Where its commands run; absent: where the command line or the user's settings say. */
+  readonly executor?: ExecutorName;
+  readonly slurm?: SlurmSettings;
+}
+
+export const executorNames = ['local', 'slurm'] as const;
+export type ExecutorName = (typeof executorNames)[number];
+
+/** What is asked of Slurm besides the resources of a stage. */
+export interface SlurmSettings {
+  readonly partition?: string;
+  readonly account?: string;
+  readonly qos?: string;
+  /** Further options of sbatch, each one word: `--constraint=gpu80`. */
+  readonly extra: readonly string[];
 }
 
 export interface Dep {

@@ -2,6 +2,7 @@
 
 import { placePath, rootPath } from '../core/path.ts';
 import type { CacheSettings, LinkKind } from './pipeline.ts';
+import { isGres } from './placement.ts';
 import { maxTimeout, parseDuration, parseSize } from './quantity.ts';
 import { describeValue } from './reader.ts';
 import type { Reader } from './reader.ts';
@@ -23,8 +24,16 @@ export function readResources({ reader, draft, context }: Fields): Readonly<Reco
   if (node === undefined) return { cpu: 1 };
   const entries = reader.map(node, 'resources');
   const amounts = { cpu: 1, ...readAmounts(reader, entries, 'resources') };
-  for (const entry of entries) checkPool(reader, entry, amounts, context.pools);
+  const elsewhere = valueAt(draft, 'slurm') !== undefined || isSlurm(valueAt(draft, 'executor'));
+  for (const entry of entries) {
+    // The cluster knows how many there are.
+    if (!elsewhere || !isGres(entry.key)) checkPool(reader, entry, amounts, context.pools);
+  }
   return amounts;
+}
+
+function isSlurm(node: Node | undefined): boolean {
+  return node?.kind === 'scalar' && node.value === 'slurm';
 }
 
 function checkPool(

@@ -130,6 +130,30 @@ const common = {
     pattern: templated,
     'x-expected': 'a whole number from 0',
   },
+  executor: {
+    description:
+      'Where the command runs: "local" is this machine, "slurm" the cluster. Default: what --executor or the user settings say.',
+    enum: ['local', 'slurm'],
+  },
+  slurm: {
+    description: 'What is asked of Slurm besides the resources; without effect where the command runs on this machine.',
+    type: 'object',
+    properties: {
+      partition: { description: 'Partition (sbatch --partition).', type: 'string', minLength: 1 },
+      account: { description: 'Account (sbatch --account).', type: 'string', minLength: 1 },
+      qos: { description: 'Quality of service (sbatch --qos).', type: 'string', minLength: 1 },
+      extra: {
+        description: 'Further options of sbatch, each one text: "--constraint=a100".',
+        type: 'array',
+        items: {
+          type: 'string',
+          pattern: `${templated}|^--[a-z]`,
+          'x-expected': 'an option such as "--constraint=a100"',
+        },
+      },
+    },
+    additionalProperties: false,
+  },
 } as const;
 
 /** Letters of any script, digits and `_-.=+,:%`; no leading `.` or `-`; no `@`, which separates the name of a group from its items. */

@@ -8,6 +8,7 @@ import { placeCode, placeDep, placeFile, placeWdir } from './paths.ts';
 import type { CodeDep, Dep, ParamDep, RunsDep, Stage, StageName } from './pipeline.ts';
 import { readOuts } from './outs.ts';
 import { Reader } from './reader.ts';
+import { readPlacement } from './placement.ts';
 import { readResources, readRetries, readTimeout } from './resources.ts';
 import { refuseParamFile } from './values.ts';
 import { didYouMean } from './hint.ts';
@@ -37,6 +38,7 @@ export function readStage(draft: Draft, context: StageContext): Stage {
     retries: readRetries(fields),
     frozen: readFlag(fields, 'frozen'),
     alwaysChanged: readFlag(fields, 'always_changed'),
+    ...readPlacement(fields),
     ...(note === undefined ? {} : { desc: note }),
   };
 }

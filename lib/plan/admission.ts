@@ -14,7 +14,8 @@ export class Admission {
   readonly #capacity: Readonly<Record<string, number>>;
   readonly #used = new Map<string, number>();
   readonly #running = new Map<number, Readonly<Record<string, number>>>();
-  #queue: Waiting[] = [];
+  /** By the slot that every stage of the queue takes at least one of. */
+  readonly #queues = new Map<string, Waiting[]>();
 
   /** A resource that has no capacity here is unlimited. */
   constructor(capacity: Readonly<Record<string, number>>) {
@@ -22,26 +23,34 @@ export class Admission {
   }
 
   get waiting(): number {
-    return this.#queue.length;
+    return [...this.#queues.values()].reduce((sum, queue) => sum + queue.length, 0);
   }
 
-  /** A stage that wants more of a resource than there is takes all of it, and so runs alone. */
-  enqueue(stage: number, resources: Readonly<Record<string, number>>): void {
+  /**
+   * A stage that wants more of a resource than there is takes all of it, and so runs alone. `slot` is a resource that it wants, and so does
+   * every stage of that queue; stages of different queues do not wait for each other's slots.
+   */
+  enqueue(stage: number, resources: Readonly<Record<string, number>>, slot = 'cpu'): void {
     const wanted: Record<string, number> = {};
     for (const [name, amount] of Object.entries(resources)) wanted[name] = Math.min(amount, this.#limit(name));
-    this.#queue.push({ stage, wanted, overtaken: 0 });
+    const queue = this.#queues.get(slot);
+    if (queue === undefined) this.#queues.set(slot, [{ stage, wanted, overtaken: 0 }]);
+    else queue.push({ stage, wanted, overtaken: 0 });
   }
 
-  /** Takes from the queue, first come first served, every stage that fits now; a smaller one may overtake a few times. */
+  /** Takes from the queues, first come first served, every stage that fits now; a smaller one may overtake a few times. */
   admit(): number[] {
+    return [...this.#queues.keys()].flatMap((slot) => this.#admitFrom(slot));
+  }
+
+  #admitFrom(slot: string): number[] {
+    const queue = this.#queues.get(slot)!;
     const admitted: number[] = [];
     const left: Waiting[] = [];
-    for (const [position, waiting] of this.#queue.entries()) {
-      // Every stage takes at least one job slot: with all of them taken the rest of a long queue need not be looked at.
-      if (!this.#fits({ cpu: 1 })) {
-        this.#queue = [...left, ...this.#queue.slice(position)];
-        return admitted;
-      }
+    let looked = 0;
+    // With all slots taken the rest of a long queue need not be looked at.
+    for (; looked < queue.length && this.#fits({ [slot]: 1 }); looked++) {
+      const waiting = queue[looked]!;
       const head = left[0];
       const mayOvertake = head === undefined || head.overtaken < patience;
       if (mayOvertake && this.#fits(waiting.wanted)) {
@@ -50,7 +59,7 @@ export class Admission {
         admitted.push(waiting.stage);
       } else left.push(waiting);
     }
-    this.#queue = left;
+    if (admitted.length > 0) this.#queues.set(slot, [...left, ...queue.slice(looked)]);
     return admitted;
   }
 

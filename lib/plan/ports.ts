@@ -7,7 +7,7 @@ import type { Observation, Present } from '../core/observation.ts';
 import type { RepoPath } from '../core/path.ts';
 import type { MaybePromise, Result } from '../core/result.ts';
 import type { Value } from '../core/value.ts';
-import type { LinkKind, Out, StageName } from '../pipeline/pipeline.ts';
+import type { LinkKind, Out, SlurmSettings, StageName } from '../pipeline/pipeline.ts';
 import type { Fingerprint } from './parts.ts';
 import type { RunEntry } from './record.ts';
 
@@ -87,12 +87,27 @@ export interface Job {
   readonly resources: Readonly<Record<string, number>>;
   /** Seconds; null: no limit. */
   readonly timeout: number | null;
+  /** Set where the job goes to the cluster; absent: it runs on this machine. */
+  readonly batch?: BatchRequest;
+}
+
+/** What a job for the cluster needs besides. */
+export interface BatchRequest {
+  /** What is executed, where its outs go and what it reads: a job that an earlier runner left may be taken over where this is the same. */
+  readonly identity: string;
+  readonly settings: SlurmSettings;
 }
 
 export type JobEnd =
   | { readonly kind: 'exited'; readonly code: number; readonly command: string }
   | { readonly kind: 'signalled'; readonly signal: string; readonly command: string }
   | { readonly kind: 'timed-out'; readonly seconds: number; readonly command: string }
+  /** It took more memory than it was given; `message` says what is known of it. */
+  | { readonly kind: 'out-of-memory'; readonly message: string; readonly command: string }
+  /** The machine that it ran on was lost, not the command's fault: another attempt may do better. */
+  | { readonly kind: 'node-failed'; readonly message: string; readonly command: string }
+  /** Ended by somebody else than this runner. */
+  | { readonly kind: 'cancelled'; readonly message: string; readonly command: string }
   | { readonly kind: 'interrupted' }
   | { readonly kind: 'not-started'; readonly message: string; readonly command: string };
 
@@ -101,6 +116,10 @@ export interface JobResult {
   readonly seconds: number;
   /** Bytes; null where it could not be measured. */
   readonly peakMemory: number | null;
+  /** Where it ran; absent: on this machine. */
+  readonly host?: string;
+  /** Present where the executor keeps the result for a runner that dies now. To be called when nothing can be lost any more. */
+  readonly forget?: () => void;
 }
 
 export interface JobOutput {
@@ -112,6 +131,12 @@ export interface Executor {
   readonly name: string;
   /** Runs the commands one after the other, stopping at the first that fails. Never rejects. */
   run(job: Job, output: JobOutput, signal: AbortSignal): Promise<JobResult>;
+  /**
+   * For executors whose jobs outlive their runner: what an earlier runner has left of this stage. True where it runs, or has ended well, for
+   * this very identity: the next run() of the stage goes on with it, and its outs must be left alone. Whatever else there is of the stage is
+   * ended, and when this resolves nothing writes to its outs any more. Null: nothing of it is wanted.
+   */
+  recover?(stage: StageName, identity: string | null): Promise<boolean>;
   /** Ends what is left (helper processes). */
   close(): Promise<void>;
 }

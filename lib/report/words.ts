@@ -71,6 +71,12 @@ export function describeEnd(end: JobEnd): string {
       return withMeaning(`killed by ${end.signal}`, signalMeanings[end.signal]);
     case 'timed-out':
       return `timed out after ${formatLimit(end.seconds)}`;
+    case 'out-of-memory':
+      return `out of memory: ${end.message}`;
+    case 'node-failed':
+      return `lost with its node: ${end.message}`;
+    case 'cancelled':
+      return `cancelled from outside: ${end.message}`;
     case 'interrupted':
       return 'interrupted';
     case 'not-started':

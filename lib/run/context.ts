@@ -6,7 +6,7 @@ import { isPresent } from '../core/observation.ts';
 import type { Present } from '../core/observation.ts';
 import type { RepoPath } from '../core/path.ts';
 import { toPlain } from '../core/value.ts';
-import type { Stage } from '../pipeline/pipeline.ts';
+import type { Stage, StageName } from '../pipeline/pipeline.ts';
 import type { Fingerprint } from '../plan/parts.ts';
 import type { RunEntry } from '../plan/record.ts';
 import { selectParam } from './inputs.ts';
@@ -57,9 +57,23 @@ export async function writeContext(project: Project, stage: Stage, inputs: Conte
     runs,
     resources: stage.resources,
   };
-  const path = `${project.stateDir}/context/${fileNameOf(stage.name)}.json`;
+  const path = contextPath(project, stage.name);
   writeFileAtomic(path, `${JSON.stringify(context, null, 2)}\n`, { durable: false });
   return path;
+}
+
+/** Absolute path of a stage's context file. */
+export function contextPath(project: Project, stage: StageName): string {
+  return `${project.stateDir}/context/${fileNameOf(stage)}.json`;
+}
+
+/**
+ * What an execution is, as far as a job that outlives its runner has to be told from others of its stage: the fingerprint, and the paths and
+ * commands, which the fingerprint of a relocatable stage leaves out.
+ */
+export function identityOf(stage: Stage, fingerprint: Fingerprint): string {
+  const paths = [stage.wdir, stage.deps.map(({ path }) => path), stage.outs.map(({ path }) => path)];
+  return `${fingerprint}-${digestText(JSON.stringify([stage.cmd, ...paths])).slice(0, 8)}`;
 }
 
 /** No two names share one, however long they are. */

@@ -9,10 +9,11 @@ import { buildEnvironment } from '../exec/environment.ts';
 import { parseProgress } from '../exec/progress.ts';
 import type { Stage } from '../pipeline/pipeline.ts';
 import { differences } from '../plan/fingerprint.ts';
-import type { JobResult } from '../plan/ports.ts';
+import { executorOf, slurmSettingsOf } from '../plan/placement.ts';
+import type { JobEnd, JobResult } from '../plan/ports.ts';
 import type { LockEntry, OutRecord } from '../plan/record.ts';
 import { describeEnd } from '../report/words.ts';
-import { readParams, workingFolder, writeContext } from './context.ts';
+import { contextPath, identityOf, readParams, workingFolder, writeContext } from './context.ts';
 import type { PlainParams } from './context.ts';
 import { gatherInputs, settled } from './inputs.ts';
 import type { RunIo } from './io.ts';
@@ -37,7 +38,7 @@ export interface StageFailure {
 export type ExecutionEnd =
   | { readonly kind: 'executed'; readonly lock: LockEntry; readonly result: JobResult; readonly runId: string }
   /** `again`: the command itself failed, so that another attempt may do better. */
-  | { readonly kind: 'failed'; readonly failure: StageFailure; readonly again: boolean }
+  | { readonly kind: 'failed'; readonly failure: StageFailure; readonly again: boolean; readonly nodeFailed?: boolean }
   /** The history that the stage asks for grew after its inputs were looked at: it has to be decided again. Nothing was touched. */
   | { readonly kind: 'outdated' }
   | { readonly kind: 'interrupted' };
@@ -49,6 +50,9 @@ export interface ExecuteOptions {
   /** Called when the command has done its work: what is left is to store it, which needs no job slot. */
   readonly onRan: () => void;
 }
+
+/** Attempts that are made anew, beyond the stage's own retries, where the machine failed and not the command. */
+const nodeRetries = 2;
 
 /** Lines of the log that a failure shows. */
 const tailLines = 20;
@@ -62,12 +66,16 @@ export async function executeStage(
   io: RunIo,
 ): Promise<ExecutionEnd> {
   const { name, retries } = project.graph.stages[index]!;
+  let nodeFailures = 0;
   for (let attempt = 1; ; attempt++) {
     const end = await attemptStage(project, index, inputs, { ...options, attempt }, io);
-    if (end.kind !== 'failed' || !end.again || attempt > retries || io.signal.aborted) return end;
+    if (end.kind !== 'failed' || !end.again || io.signal.aborted) return end;
+    // A machine that fails costs none of the retries that the stage allows its command.
+    if (end.nodeFailed && nodeFailures < nodeRetries) nodeFailures++;
+    else if (attempt - nodeFailures > retries) return end;
     io.report({
       kind: 'warning',
-      message: `${name}: ${end.failure.message}; attempt ${attempt + 1} of ${retries + 1}`,
+      message: `${name}: ${end.failure.message}; attempt ${attempt + 1} of ${retries + 1 + nodeFailures}`,
     });
   }
 }
@@ -82,10 +90,14 @@ async function attemptStage(
   const stage = project.graph.stages[index]!;
   const runId = `${new Date(io.now()).toISOString().replace(/[-:]|\.\d+Z$/g, '')}-${uniqueName()}`;
   const params = await readParams(project, stage);
-  const prepared = await prepare(project, stage, params, inputs);
+  const identity = identityOf(stage, inputs.fingerprint);
+  const recovered = (await io.executor.recover?.(stage.name, identity)) ?? false;
+  const prepared = recovered
+    ? { context: contextPath(project, stage.name) }
+    : await prepare(project, stage, params, inputs);
   if ('kind' in prepared) return prepared;
   const startedAt = new Date(io.now()).toISOString();
-  const result = await runCommand(project, stage, { ...options, runId, context: prepared.context }, io);
+  const result = await runCommand(project, stage, { ...options, runId, identity, context: prepared.context }, io);
   project.forgetAll();
 
   const note = (outcome: Noted['outcome']): void =>
@@ -103,13 +115,15 @@ async function attemptStage(
   }
   const judged = await judge(project, index, inputs, result);
   if ('message' in judged) {
-    note(result.end.kind === 'timed-out' || result.end.kind === 'not-started' ? result.end.kind : 'failed');
+    note(outcomeOf(result.end));
+    result.forget?.();
     const { again, ...why } = judged;
     const log = project.store.logPath(stage.name, runId);
     return {
       kind: 'failed',
       failure: { ...why, seconds: result.seconds, tail: tailOf(project, log), log },
       again,
+      nodeFailed: result.end.kind === 'node-failed',
     };
   }
   note('succeeded');
@@ -119,8 +133,13 @@ async function attemptStage(
   return { kind: 'executed', lock: { parts, fingerprint, outs: lockOuts(stage, judged.outs) }, result, runId };
 }
 
+function outcomeOf(end: JobEnd): Noted['outcome'] {
+  return end.kind === 'exited' || end.kind === 'signalled' ? 'failed' : end.kind;
+}
+
 interface Start {
   readonly runId: string;
+  readonly identity: string;
   readonly attempt: number;
   readonly reasons: readonly Reason[];
   /** Absolute path of the context file. */
@@ -142,8 +161,10 @@ function runCommand(project: Project, stage: Stage, start: Start, io: RunIo): Pr
   });
   const { environment: base, root } = project;
   const env = buildEnvironment({ base, stage: name, root, context: start.context });
+  const job = { stage: name, cmd, cwd: workingFolder(project, wdir), env, logPath: log, resources, timeout };
+  const batch = { identity: start.identity, settings: slurmSettingsOf(stage, project.execution) };
   return io.executor.run(
-    { stage: name, cmd, cwd: workingFolder(project, wdir), env, logPath: log, resources, timeout },
+    executorOf(stage, project.execution) === 'slurm' ? { ...job, batch } : job,
     {
       line: (line) => io.report({ kind: 'stage-output', stage: name, line }),
       progress: (fraction, text) => io.report({ kind: 'stage-progress', stage: name, fraction, text }),

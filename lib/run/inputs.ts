@@ -13,6 +13,7 @@ import type { Inputs } from '../plan/decide.ts';
 import { differences, fingerprintOf, fingerprintParts, locateReasons } from '../plan/fingerprint.ts';
 import type { StageInputs } from '../plan/fingerprint.ts';
 import type { FingerprintParts } from '../plan/parts.ts';
+import { clusterHost, executorOf, slurmSettingsOf } from '../plan/placement.ts';
 import type { CodeTrace } from '../plan/ports.ts';
 import type { LockEntry } from '../plan/record.ts';
 import type { Project } from './project.ts';
@@ -63,7 +64,7 @@ export async function gatherInputs(project: Project, index: number, options: Gat
     params,
     code,
     env: environmentDigests(project, stage),
-    host: stage.host ? project.host() : {},
+    host: stage.host ? machineOf(project, stage) : {},
     runs: gatherRuns(project, index, options, gathering),
   };
   if (gathering.problems.length > 0) return { kind: 'broken', reasons: gathering.problems };
@@ -234,4 +235,10 @@ function environmentDigests(project: Project, stage: Stage): string[] {
     const value = project.environment[name];
     return value === undefined ? 'unset' : digestText(value);
   });
+}
+
+/** The machine, or what is asked for where the cluster chooses one. */
+function machineOf(project: Project, stage: Stage): Readonly<Record<string, string>> {
+  if (executorOf(stage, project.execution) === 'local') return project.host();
+  return clusterHost(slurmSettingsOf(stage, project.execution));
 }

@@ -12,6 +12,8 @@ import { hostInfo } from '../exec/host.ts';
 import { buildGraph } from '../graph/graph.ts';
 import type { Graph } from '../graph/graph.ts';
 import type { Pipeline, Place, Stage } from '../pipeline/pipeline.ts';
+import { localExecution } from '../plan/placement.ts';
+import type { ExecutionSettings } from '../plan/placement.ts';
 import type { WorkspaceWriter } from '../plan/ports.ts';
 import { CacheStore } from '../store/store.ts';
 import { WorkspaceFiles } from '../workspace/files.ts';
@@ -42,6 +44,8 @@ export interface Project {
   readonly store: Face<CacheStore>;
   readonly lock: Face<LockFile>;
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Where stages run that do not say so themselves. */
+  readonly execution: ExecutionSettings;
   /** Loaded when the first stage with `code` is looked at. */
   readonly tracer: () => Promise<Face<CodeTracer>>;
   readonly host: () => Readonly<Record<string, string>>;
@@ -61,6 +65,8 @@ export interface OpenOptions {
   /** Pipeline file, relative to `cwd`; undefined: `pipeline.yaml` here or in the nearest folder above. */
   readonly file: string | undefined;
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Default: stages that do not name an executor run on this machine. */
+  readonly execution?: ExecutionSettings;
   readonly onWarning: (message: string, hint?: string) => void;
 }
 
@@ -106,6 +112,7 @@ export async function openProject(options: OpenOptions): Promise<Result<Project,
       store,
       lock: lock.value,
       environment: options.environment,
+      execution: options.execution ?? localExecution,
       position,
     }),
   );

@@ -56,7 +56,7 @@ interface Finished {
   readonly inputs: KnownInputs;
   readonly params: PlainParams;
   readonly outs: readonly OutRecord[];
-  readonly result: Pick<JobResult, 'seconds' | 'peakMemory'>;
+  readonly result: Pick<JobResult, 'seconds' | 'peakMemory' | 'host'>;
   readonly runId: string;
 }
 
@@ -91,7 +91,7 @@ export async function remember(
     at: new Date(io.now()).toISOString(),
     seconds: result.seconds,
     peakMemory: result.peakMemory,
-    host: project.hostname(),
+    host: result.host ?? project.hostname(),
     runId: finished.runId,
   };
   await project.store.record(entry);
@@ -125,7 +125,7 @@ export function noteExecution(project: Project, stage: Stage, run: Noted): void 
     exitCode: end.kind === 'exited' ? end.code : null,
     signal: end.kind === 'signalled' ? end.signal : null,
     peakMemory,
-    host: project.hostname(),
+    host: run.result.host ?? project.hostname(),
     attempt: run.attempt,
     fingerprint: run.fingerprint,
   });

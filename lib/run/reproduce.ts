@@ -7,10 +7,11 @@ import type { Present } from '../core/observation.ts';
 import type { Reason } from '../core/reason.ts';
 import { err, ok } from '../core/result.ts';
 import type { Result } from '../core/result.ts';
-import type { StageName } from '../pipeline/pipeline.ts';
+import type { Stage, StageName } from '../pipeline/pipeline.ts';
 import { Admission } from '../plan/admission.ts';
 import { decide } from '../plan/decide.ts';
 import type { Decision, Evidence } from '../plan/decide.ts';
+import { executorOf, jobsInFlight, poolsOnCluster } from '../plan/placement.ts';
 import { Schedule } from '../plan/schedule.ts';
 import type { Blocked, FailurePolicy, Outcome } from '../plan/schedule.ts';
 import type { LockEntry } from '../plan/record.ts';
@@ -39,6 +40,8 @@ export interface ReproduceOptions {
   readonly noRunCache: boolean;
   readonly noCommit: boolean;
   readonly allowMissing: boolean;
+  /** Jobs that may be on the cluster at a time, waiting ones included. Default: as many as there are. */
+  readonly clusterJobs?: number;
   /** Bytes of memory of this machine: the capacity of `memory` where `pools` does not name it. */
   readonly memory: number;
 }
@@ -98,7 +101,8 @@ class Reproduction {
     this.#options = options;
     this.#io = io;
     this.#schedule = new Schedule(project.graph, plan, { policy: options.policy, ordered: options.ordered });
-    this.#admission = new Admission({ memory: options.memory, ...project.pipeline.pools, cpu: options.jobs });
+    const own = { cpu: options.jobs, [jobsInFlight]: options.clusterJobs ?? Infinity };
+    this.#admission = new Admission({ memory: options.memory, ...project.pipeline.pools, ...own });
     this.#saver = new LockSaver(project.lock);
     this.#ledger = new Ledger(io);
     this.#remembered = options.allowMissing ? rememberedOuts(project) : null;
@@ -138,6 +142,7 @@ class Reproduction {
   async #consider(index: number): Promise<void> {
     const { evidence, decision } = await this.#decide(index);
     if (needsPreflight(decision) && (await this.#isRefused())) return;
+    await this.#endLeftovers(index, decision);
     switch (decision.kind) {
       case 'skip':
         this.#skip(index, decision);
@@ -153,7 +158,7 @@ class Reproduction {
       case 'execute':
         this.#reasons.set(index, decision.reasons);
         if (this.#awaitsTwin(index, evidence, decision)) return;
-        this.#admission.enqueue(index, evidence.stage.resources);
+        this.#enqueue(index, evidence.stage);
         this.#admit();
         break;
       case 'fail':
@@ -168,6 +173,16 @@ class Reproduction {
     const forced =
       force || (forceDownstream && this.#project.graph.up[index]!.some((other) => this.#executed.has(other)));
     return { evidence, decision: decide(evidence, { force: forced, noRunCache, allowMissing }) };
+  }
+
+  #enqueue(index: number, stage: Stage): void {
+    if (executorOf(stage, this.#project.execution) === 'local') this.#admission.enqueue(index, stage.resources);
+    else this.#admission.enqueue(index, poolsOnCluster(stage.resources), jobsInFlight);
+  }
+
+  /** A job that a dead runner left on the cluster would write to outs that are right without it. */
+  async #endLeftovers(index: number, { kind }: Decision): Promise<void> {
+    if (kind !== 'execute') await this.#io.executor.recover?.(this.#nameOf(index), null);
   }
 
   /** True where the stage is considered again later, when another has made its result. */
@@ -230,6 +245,7 @@ class Reproduction {
   }
 
   async #carryOut(index: number, evidence: Evidence, decision: Decision): Promise<'again' | 'over'> {
+    await this.#endLeftovers(index, decision);
     switch (decision.kind) {
       case 'skip':
         this.#skip(index, decision);
@@ -267,7 +283,7 @@ class Reproduction {
       this.#settle(index, 'failed');
       return 'over';
     }
-    this.#record(name, end.lock);
+    this.#record(name, end.lock, end.result.forget);
     this.#executed.add(index);
     this.#ledger.executed(name, end.result, end.runId);
     this.#settle(index, 'done');
@@ -292,8 +308,11 @@ class Reproduction {
     return 'over';
   }
 
-  #record(name: StageName, entry: LockEntry): void {
-    this.#saver.set(name, entry, () => dropResume(this.#project, name, entry.fingerprint));
+  #record(name: StageName, entry: LockEntry, forget?: () => void): void {
+    this.#saver.set(name, entry, () => {
+      dropResume(this.#project, name, entry.fingerprint);
+      forget?.();
+    });
   }
 
   #failEarly(index: number, reasons: readonly Reason[]): void {

@@ -12,7 +12,16 @@ import { isRunId } from './layout.ts';
 import type { Layout } from './layout.ts';
 import { listNames } from './list.ts';
 
-const outcomes = ['succeeded', 'failed', 'timed-out', 'interrupted', 'not-started'] as const;
+const outcomes = [
+  'succeeded',
+  'failed',
+  'timed-out',
+  'interrupted',
+  'not-started',
+  'out-of-memory',
+  'node-failed',
+  'cancelled',
+] as const;
 
 /** One execution of a stage, whether it succeeded or not. */
 export interface ExecutionRecord {

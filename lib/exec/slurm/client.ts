@@ -1,0 +1,117 @@
+// Slurm's own programs: sbatch, squeue, scancel. Says what they answered; decides nothing.
+
+import { spawn } from 'node:child_process';
+import { messageOf } from '../../core/result.ts';
+
+export interface QueueRow {
+  readonly id: string;
+  /** PENDING, RUNNING, COMPLETED, … */
+  readonly state: string;
+  readonly reason: string;
+  /** Seconds; null: no limit, or none that is known. */
+  readonly limit: number | null;
+  readonly node: string;
+  readonly comment: string;
+}
+
+export type Answer<T> =
+  | { readonly kind: 'done'; readonly value: T }
+  /** The controller cannot be reached, or did not answer: the request may or may not have arrived. */
+  | { readonly kind: 'unreachable'; readonly message: string }
+  /** It was refused, or the program cannot be started. */
+  | { readonly kind: 'refused'; readonly message: string };
+
+interface Called {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Milliseconds for one call; the programs themselves give up earlier. */
+const longestCall = 120_000;
+const unreachable =
+  /unable to contact slurm controller|connect failure|timed out|timeout|zero bytes were transmitted|connection refused|communication|slurm_load_jobs error: (unexpected message|.*(again|unavailable))|temporarily unable/i;
+
+/** Submits a script. The value is the id of the job. */
+export async function submit(
+  options: readonly string[],
+  script: string,
+  env: Readonly<Record<string, string>>,
+): Promise<Answer<string>> {
+  const called = await call('sbatch', options, { input: script, env });
+  // `<id>`, or `<id>;<cluster>`.
+  return answer(called, (stdout) => /^(\d+)/m.exec(stdout)?.[1]);
+}
+
+/** All jobs of this user that the controller knows, those that ended a while ago included. */
+export async function queue(): Promise<Answer<readonly QueueRow[]>> {
+  const user = typeof process.getuid === 'function' ? String(process.getuid()) : '';
+  const options = ['--noheader', '--states=all', `--user=${user}`, '--format=%A|%T|%r|%l|%N|%k'];
+  return answer(await call('squeue', options), parseQueue);
+}
+
+/** Asks for the end of these jobs; ones that have ended already are no failure. */
+export async function cancel(ids: readonly string[]): Promise<Answer<null>> {
+  for (let start = 0; start < ids.length; start += 500) {
+    const said = answer(await call('scancel', ['--quiet', ...ids.slice(start, start + 500)]), () => null);
+    if (said.kind === 'unreachable') return said;
+  }
+  return { kind: 'done', value: null };
+}
+
+export function parseQueue(text: string): readonly QueueRow[] {
+  return text.split('\n').flatMap((line) => {
+    const [id, state, reason, limit, node, ...comment] = line.split('|');
+    if (id === undefined || !/^\d+$/.test(id) || state === undefined) return [];
+    return [
+      { id, state, reason: reason ?? '', limit: parseLimit(limit ?? ''), node: node ?? '', comment: comment.join('|') },
+    ];
+  });
+}
+
+/** `[days-]hours:minutes:seconds`, `minutes:seconds`; anything else is no limit. */
+export function parseLimit(text: string): number | null {
+  const match = /^(?:(\d+)-)?(?:(\d+):)?(\d+):(\d+)$/.exec(text);
+  if (match === null) return null;
+  const [, days = '0', hours = '0', minutes = '0', seconds = '0'] = match;
+  return ((Number(days) * 24 + Number(hours)) * 60 + Number(minutes)) * 60 + Number(seconds);
+}
+
+function answer<T>(called: Called, read: (stdout: string) => T | undefined): Answer<T> {
+  const value = called.code === 0 ? read(called.stdout) : undefined;
+  if (value !== undefined) return { kind: 'done', value };
+  const message = (called.stderr.trim() || called.stdout.trim() || `ended with ${called.code ?? 'a signal'}`).replace(
+    /^(sbatch|squeue|scancel): error: /gm,
+    '',
+  );
+  return { kind: unreachable.test(message) ? 'unreachable' : 'refused', message };
+}
+
+interface CallOptions {
+  readonly input?: string;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** In a process group of its own: Ctrl-C in the terminal must not end a submission half way. Never rejects. */
+function call(program: string, args: readonly string[], options: CallOptions = {}): Promise<Called> {
+  return new Promise((resolve) => {
+    const child = spawn(program, args, {
+      stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+      detached: true,
+      cwd: '/',
+      timeout: longestCall,
+      ...(options.env === undefined ? {} : { env: options.env }),
+    });
+    const text = { stdout: '', stderr: '' };
+    child.stdout?.setEncoding('utf8').on('data', (piece: string) => (text.stdout += piece));
+    child.stderr?.setEncoding('utf8').on('data', (piece: string) => (text.stderr += piece));
+    child.on('error', (error) =>
+      resolve({ code: null, stdout: '', stderr: `${program} cannot be started: ${messageOf(error)}` }),
+    );
+    child.on('close', (code, signal) => {
+      resolve({ code, ...text, ...(signal === null ? {} : { stderr: `${text.stderr}\n${program} timed out` }) });
+    });
+    child.stdin?.on('error', () => undefined);
+    child.stdin?.end(options.input);
+  });
+}

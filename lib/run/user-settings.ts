@@ -1,0 +1,107 @@
+// What a user settles once for all pipelines: a YAML file in the home folder. Read only where it is there.
+
+import { homedir } from 'node:os';
+import { readTextIfExists } from '../core/disk.ts';
+import { failure } from '../core/failure.ts';
+import type { CommandFailure } from '../core/failure.ts';
+import { err, messageOf, ok } from '../core/result.ts';
+import type { Result } from '../core/result.ts';
+import { suggest } from '../core/suggest.ts';
+import { isExecutorName, refuseExtra } from '../pipeline/placement.ts';
+import { executorNames } from '../pipeline/pipeline.ts';
+import type { ExecutorName, SlurmSettings } from '../pipeline/pipeline.ts';
+
+export interface UserSettings {
+  /** Where stages run that do not say so. */
+  readonly executor?: ExecutorName;
+  readonly slurm: SlurmSettings;
+  /** Jobs on the cluster at a time. */
+  readonly slurmJobs?: number;
+  /** Seconds between two signs of life of a job. */
+  readonly heartbeat?: number;
+}
+
+const topKeys = ['executor', 'slurm'];
+const slurmKeys = ['partition', 'account', 'qos', 'extra', 'jobs', 'heartbeat'];
+
+/** `$DAGRUN_CONFIG`, or `dagrun/config.yaml` in `$XDG_CONFIG_HOME` (default `~/.config`). */
+export function settingsPath(environment: Readonly<Record<string, string | undefined>>): string {
+  const own = environment['DAGRUN_CONFIG'];
+  if (own !== undefined && own !== '') return own;
+  const folder = environment['XDG_CONFIG_HOME'];
+  const config = folder === undefined || folder === '' ? `${environment['HOME'] ?? homedir()}/.config` : folder;
+  return `${config}/dagrun/config.yaml`;
+}
+
+/** The settings; empty ones where there is no file. */
+export async function readUserSettings(
+  environment: Readonly<Record<string, string | undefined>>,
+): Promise<Result<UserSettings, CommandFailure>> {
+  const path = settingsPath(environment);
+  const fault = (message: string, hint?: string): Result<never, CommandFailure> =>
+    err(failure('configuration', { message: `${path}: ${message}`, hint }));
+  try {
+    const text = readTextIfExists(path);
+    if (text === undefined) return ok({ slurm: { extra: [] } });
+    const { parse } = await import('yaml');
+    return parseUserSettings(parse(text) ?? {}, fault);
+  } catch (error) {
+    return fault(messageOf(error));
+  }
+}
+
+type Refuse = (message: string, hint?: string) => Result<never, CommandFailure>;
+
+/** Checks the parsed file; `refuse` makes a failure of what is wrong with it. */
+export function parseUserSettings(value: unknown, refuse: Refuse): Result<UserSettings, CommandFailure> {
+  if (!isMap(value)) return refuse('expected a map');
+  const odd =
+    findUnknown(value, topKeys) ?? findUnknown(isMap(value['slurm']) ? value['slurm'] : {}, slurmKeys, 'slurm.');
+  if (odd !== undefined) return refuse(odd.message, odd.hint);
+  const { executor, slurm = {} } = value;
+  if (executor !== undefined && !isExecutorName(executor))
+    return refuse(`executor: expected ${executorNames.join(' or ')}, got ${JSON.stringify(executor)}`);
+  if (!isMap(slurm)) return refuse('slurm: expected a map');
+  const wrong = findWrong(slurm);
+  if (wrong !== undefined) return refuse(wrong);
+  const { jobs, heartbeat, extra, ...words } = slurm;
+  return ok({
+    ...(executor === undefined ? {} : { executor }),
+    slurm: { ...(words as Partial<SlurmSettings>), extra: (extra ?? []) as readonly string[] },
+    ...(typeof jobs === 'number' ? { slurmJobs: jobs } : {}),
+    ...(typeof heartbeat === 'number' ? { heartbeat } : {}),
+  });
+}
+
+function findUnknown(
+  map: Readonly<Record<string, unknown>>,
+  known: readonly string[],
+  prefix = '',
+): { readonly message: string; readonly hint: string } | undefined {
+  const odd = Object.keys(map).find((key) => !known.includes(key));
+  if (odd === undefined) return undefined;
+  const near = suggest(odd, known);
+  return {
+    message: `there is no setting "${prefix}${odd}"`,
+    hint: near === undefined ? `there are: ${known.join(', ')}` : `did you mean "${prefix}${near}"?`,
+  };
+}
+
+function findWrong(slurm: Readonly<Record<string, unknown>>): string | undefined {
+  for (const key of ['partition', 'account', 'qos'])
+    if (slurm[key] !== undefined && (typeof slurm[key] !== 'string' || slurm[key] === ''))
+      return `slurm.${key}: expected text`;
+  for (const key of ['jobs', 'heartbeat'])
+    if (slurm[key] !== undefined && !(Number.isSafeInteger(slurm[key]) && Number(slurm[key]) > 0))
+      return `slurm.${key}: expected a whole number from 1`;
+  const { extra } = slurm;
+  if (extra === undefined) return undefined;
+  if (!Array.isArray(extra) || !extra.every((option) => typeof option === 'string'))
+    return 'slurm.extra: expected a list of options of sbatch';
+  const refused = extra.map(refuseExtra).find((message) => message !== undefined);
+  return refused === undefined ? undefined : `slurm.extra: ${refused}`;
+}
+
+function isMap(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
