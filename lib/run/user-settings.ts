@@ -55,8 +55,11 @@ type Refuse = (message: string, hint?: string) => Result<never, CommandFailure>;
 /** Checks the parsed file; `refuse` makes a failure of what is wrong with it. */
 export function parseUserSettings(value: unknown, refuse: Refuse): Result<UserSettings, CommandFailure> {
   if (!isMap(value)) return refuse('expected a map');
+  // Other keys are for other parts of the program; but a slip of the pen would be read by nobody.
+  const slip = Object.keys(value).filter((key) => suggest(key, topKeys) !== undefined);
   const odd =
-    findUnknown(value, topKeys) ?? findUnknown(isMap(value['slurm']) ? value['slurm'] : {}, slurmKeys, 'slurm.');
+    findUnknown(Object.fromEntries(slip.map((key) => [key, null])), topKeys) ??
+    findUnknown(isMap(value['slurm']) ? value['slurm'] : {}, slurmKeys, 'slurm.');
   if (odd !== undefined) return refuse(odd.message, odd.hint);
   const { executor, slurm = {} } = value;
   if (executor !== undefined && !isExecutorName(executor))

@@ -1,0 +1,317 @@
+// Stages on a real Slurm: the program, the controller and two nodes as processes of this machine. Not run, and told so, where Slurm is missing.
+
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { Rig, controlled, isAlive, readRepro, step } from '../rig.ts';
+import type { LongRun, Repro } from '../rig.ts';
+import { Cluster, missingProgram, until } from './cluster.ts';
+import type { NodeName } from './cluster.ts';
+
+const missing = missingProgram();
+if (missing !== undefined)
+  console.warn(
+    `not run: the tests on Slurm, since ${missing} is missing (Debian: slurmctld slurmd slurm-client munge)`,
+  );
+const onSlurm = missing === undefined ? describe : describe.skip;
+
+onSlurm('stages on Slurm', () => {
+  const cluster = new Cluster();
+  const limited = new Rig();
+  let overTime: LongRun;
+  let slowJob: string;
+  let rig: Rig;
+
+  beforeAll(async () => {
+    await cluster.start();
+    // Slurm's own limits count in minutes: the one that is exceeded runs beside all other tests.
+    await limited.open();
+    limited.pipeline({ stages: { slow: { cmd: 'sleep 300', slurm: { extra: ['--time=1'] } } } });
+    overTime = limited.start(['repro', '--json', '--executor', 'slurm'], { env: cluster.env });
+    await until('the job that will exceed its limit', () => cluster.live().length === 1);
+    [slowJob] = cluster.live()[0]!.split(' ') as [string];
+  });
+  afterAll(async () => {
+    await limited.close();
+    await cluster.stop();
+  });
+  beforeEach(async () => {
+    await cluster.ready();
+    rig = new Rig();
+    await rig.open();
+  });
+  afterEach(() => rig.close());
+
+  const begin = (...args: string[]): LongRun =>
+    rig.start(['repro', '--json', '--verbose', '--executor', 'slurm', ...args], { env: cluster.env });
+  const repro = async (...args: string[]): Promise<Repro> => readRepro(await begin(...args).end());
+  const failureOf = (run: Repro): string => String(run.events.find(({ kind }) => kind === 'stage-failed')?.['message']);
+  const others = (): string[] => cluster.live().filter((job) => !job.startsWith(`${slowJob} `));
+  const left = (): string[] => rig.files('.dagrun/slurm');
+
+  it('a stage succeeds: outs, log, node and environment', async () => {
+    rig.pipeline({
+      stages: {
+        make: {
+          cmd: ['echo "on $SLURMD_NODENAME" > made; echo first', 'echo second >&2; echo "::progress 0.5 half"'],
+          outs: ['made'],
+          resources: { cpu: 2, memory: '100M' },
+        },
+        use: {
+          cmd: 'scontrol show job "$SLURM_JOB_ID" -o > seen; echo "$DAGRUN_STAGE" >> seen',
+          deps: ['made'],
+          outs: ['seen'],
+          resources: { cpu: 3, memory: '200M', gpu: 1 },
+          timeout: '5m',
+          slurm: { partition: 'main', extra: ['--nice=3'] },
+        },
+      },
+    });
+    const run = await repro();
+    expect(run.output).toContain('"executed":2');
+    expect(run.events.filter(({ kind }) => kind === 'stage-output').map(({ line }) => line)).toEqual([
+      'first',
+      'second',
+    ]);
+    expect(run.events.filter(({ kind }) => kind === 'stage-progress').at(-1)).toMatchObject({
+      fraction: 0.5,
+      text: 'half',
+    });
+    expect(rig.read('made')).toMatch(/^on n[12]\n$/);
+    expect(rig.read('seen')).toContain('JobName=ws/use');
+    expect(rig.read('seen')).toMatch(/NumCPUs=3 .*CPUs\/Task=3 .*MinMemoryNode=200M/);
+    expect(rig.read('seen')).toMatch(/TimeLimit=00:07:00/);
+    expect(rig.read('seen')).toMatch(/Partition=main .*TresPerNode=gres:gpu:1/);
+    expect(rig.read('seen')).toMatch(/\nuse\n$/);
+    const record = rig.files('cache/logs/make').find((path) => path.endsWith('.json'))!;
+    expect(rig.readJson(record)).toMatchObject({ outcome: 'succeeded', host: rig.read('made').slice(3, 5) });
+    expect(rig.read(record.replace('.json', '.log'))).toContain('first\n$ echo second');
+    expect(left()).toEqual([]);
+    expect((await repro()).skipped).toEqual(['make', 'use']);
+  });
+
+  it('exit codes, signals, the time limit of a stage, refused requests and too much memory are told apart', async () => {
+    rig.pipeline({
+      stages: {
+        fails: { cmd: 'echo the reason; exit 3' },
+        killed: { cmd: 'kill -SEGV $$' },
+        late: { cmd: 'sleep 60', timeout: 2 },
+        nowhere: { cmd: 'true', slurm: { partition: 'no-such-partition' } },
+        greedy: {
+          cmd: `"$RIG_NODE" -e 'const kept = []; setInterval(() => kept.push(Buffer.alloc(20e6, 1)), 20)'`,
+          resources: { memory: '120M' },
+        },
+      },
+    });
+    const run = await repro('--keep-going');
+    const failures = Object.fromEntries(
+      run.events.filter(({ kind }) => kind === 'stage-failed').map((event) => [event.stage, event]),
+    );
+    expect(failures['fails']).toMatchObject({
+      message: 'exit code 3',
+      tail: ['$ echo the reason; exit 3', 'the reason'],
+    });
+    expect(failures['killed']!['message']).toBe('killed by SIGSEGV (segmentation fault)');
+    expect(failures['late']!['message']).toBe('timed out after 2s');
+    expect(failures['nowhere']!['message']).toMatch(/could not be started: sbatch: .*partition/i);
+    expect(failures['greedy']!['message']).toBe('out of memory: its memory on the cluster was 120 MiB');
+    const outcome = (stage: string): unknown =>
+      (rig.readJson(rig.files(`cache/logs/${stage}`).find((path) => path.endsWith('.json'))!) as { outcome: string })
+        .outcome;
+    expect(['fails', 'killed', 'late', 'nowhere', 'greedy'].map(outcome)).toEqual([
+      'failed',
+      'failed',
+      'timed-out',
+      'not-started',
+      'out-of-memory',
+    ]);
+    expect(left()).toEqual([]);
+  });
+
+  it('Ctrl-C cancels the jobs that run and those that wait', async () => {
+    rig.pipeline({
+      stages: {
+        runs: { cmd: controlled('runs'), outs: ['r'] },
+        waits: { cmd: step('waits'), slurm: { extra: ['--hold-until-never'] } },
+      },
+    });
+    // A job that cannot start yet: it begins tomorrow.
+    rig.write({ 'pipeline.yaml': rig.read('pipeline.yaml').replace('--hold-until-never', '--begin=now+1day') });
+    const run = begin('-k');
+    const command = await rig.started('runs');
+    await until('both jobs', () => others().length === 2);
+    run.signal('SIGINT');
+    await command.ended;
+    expect((await run.end()).code).toBe(130);
+    await until('no job', () => others().length === 0);
+    expect(rig.executed()).toEqual(['runs']);
+    expect(left()).toEqual([]);
+  });
+
+  it('a job that somebody cancels fails, and says so', async () => {
+    rig.pipeline({ stages: { one: { cmd: controlled('one') } } });
+    const run = begin();
+    await rig.started('one');
+    await until('the job', () => others().length === 1);
+    cluster.ask('scancel', others()[0]!.split(' ')[0]!);
+    const end = readRepro(await run.end());
+    expect(failureOf(end)).toMatch(/^cancelled from outside: somebody cancelled Slurm job \d+$/);
+    expect(end.code).toBe(1);
+  });
+
+  it('what a command leaves running is ended', async () => {
+    rig.pipeline({ stages: { one: { cmd: '(setsid sleep 300 & echo $! > pid); true', outs: ['pid'] } } });
+    const run = await repro();
+    expect(run.output).toContain('ended what the command left running');
+    expect(isAlive(Number(rig.read('pid')))).toBe(false);
+  });
+
+  it('no more jobs are in flight than was said, and pools hold on the cluster too', async () => {
+    const names = Array.from({ length: 8 }, (_, i) => `s${i}`);
+    const stages = Object.fromEntries(
+      names.map((name) => [name, { cmd: controlled(name), resources: { licence: 1 } }]),
+    );
+    rig.pipeline({ pools: { licence: 2 }, stages });
+    let most = 0;
+    rig.onStart = () => (most = Math.max(most, rig.live.size));
+    const run = begin('--slurm-jobs', '3');
+    const ending = names.map(async (name) => (await rig.started(name)).exit());
+    await Promise.all(ending);
+    expect((await run.end()).code).toBe(0);
+    expect(most).toBeLessThanOrEqual(2);
+  });
+
+  describe('a runner that was killed', () => {
+    it('finds its jobs again: each is executed once, and its output is all there', async () => {
+      rig.pipeline({
+        stages: { one: { cmd: controlled('one'), outs: ['o'] }, two: { cmd: step('two'), deps: ['o'] } },
+      });
+      const first = begin();
+      const command = await rig.started('one');
+      await command.print('before');
+      first.signal('SIGKILL');
+      await first.end();
+      const second = begin();
+      await second.waitFor(() => second.stdout.includes('goes on with Slurm job'));
+      await command.write('o', 'made');
+      await command.print('after');
+      await command.exit();
+      const end = readRepro(await second.end());
+      expect(end.executed).toEqual(['one', 'two']);
+      expect(rig.executed()).toEqual(['one', 'two']);
+      expect(end.output).toMatch(/before[^]*after/);
+      expect(left()).toEqual([]);
+    });
+
+    it('takes what was finished meanwhile as it is', async () => {
+      rig.pipeline({ stages: { one: { cmd: controlled('one'), outs: ['o'] } } });
+      const first = begin();
+      const command = await rig.started('one');
+      first.signal('SIGKILL');
+      await first.end();
+      await command.write('o', 'made');
+      await command.exit();
+      const end = await repro();
+      expect(end.executed).toEqual(['one']);
+      expect(rig.executed()).toEqual(['one']);
+      expect(rig.read('o')).toBe('made');
+    });
+
+    it('ends what was started for inputs that have changed since, before it starts anew', async () => {
+      rig.pipeline({ stages: { one: { cmd: controlled('one'), deps: ['in'], outs: ['o'] } } });
+      rig.write({ in: '1' });
+      const first = begin();
+      const old = await rig.started('one');
+      first.signal('SIGKILL');
+      await first.end();
+      rig.write({ in: '2' });
+      const second = begin();
+      await old.ended;
+      const command = await rig.started('one');
+      expect(rig.live.size).toBe(1);
+      await command.write('o', 'new');
+      await command.exit();
+      expect((await second.end()).code).toBe(0);
+      expect(rig.read('o')).toBe('new');
+    });
+
+    it.each([0, 1, 2, 3])('at any moment of a submission: nothing is executed twice (%d)', async (moment) => {
+      const names = Array.from({ length: 6 }, (_, i) => `s${i}`);
+      rig.pipeline({
+        stages: Object.fromEntries(
+          names.map((name) => [name, { cmd: step(name, `echo ${name} > ${name}`), outs: [name] }]),
+        ),
+      });
+      const first = begin();
+      await first.waitFor(() => rig.files('.dagrun/slurm/jobs').length > 0);
+      await new Promise((resolve) => setTimeout(resolve, moment * 12));
+      first.signal('SIGKILL');
+      await first.end();
+      const end = await repro();
+      expect(end.code).toBe(0);
+      expect(rig.executed().sort()).toEqual(names);
+      expect(left()).toEqual([]);
+    });
+  });
+
+  it('a controller that dies and comes back costs nothing', async () => {
+    rig.pipeline({
+      stages: {
+        one: { cmd: controlled('one'), outs: ['o'] },
+        two: { cmd: step('two', 'cp o p'), deps: ['o'], outs: ['p'] },
+      },
+    });
+    const run = begin();
+    const command = await rig.started('one');
+    // The controller saves what it knows within seconds of a change.
+    await until('the running job', () => others().some((job) => job.endsWith('RUNNING')));
+    await cluster.kill('slurmctld');
+    await run.waitFor(() => run.stdout.includes('controller cannot be reached'));
+    await command.write('o', 'made');
+    await command.exit();
+    await run.waitFor(() => run.stdout.includes('"stage":"two"'));
+    cluster.startController();
+    const end = readRepro(await run.end());
+    expect(end.executed).toEqual(['one', 'two']);
+    expect(rig.executed()).toEqual(['one', 'two']);
+    await cluster.ready();
+  });
+
+  it('a node that dies: the stage is executed again on another one, without a retry of its own', async () => {
+    rig.pipeline({ stages: { one: { cmd: controlled('one'), outs: ['o', 'node'] } } });
+    rig.write({
+      'pipeline.yaml': rig.read('pipeline.yaml').replace('echo one', 'echo $SLURMD_NODENAME > node; echo one'),
+    });
+    const run = begin();
+    const first = await rig.started('one');
+    const node = rig.read('node').trim() as NodeName;
+    await cluster.kill(node);
+    await first.ended;
+    const second = await rig.started('one');
+    expect(rig.read('node').trim()).not.toBe(node);
+    await second.write('o', 'made');
+    await second.exit();
+    const end = readRepro(await run.end());
+    cluster.startNode(node);
+    expect(end.executed).toEqual(['one']);
+    expect(end.output).toMatch(/lost with its node: the node failed \(n[12], NODE_FAIL\)/);
+    await cluster.ready();
+  });
+
+  it('300 short stages', async () => {
+    const names = Array.from({ length: 300 }, (_, i) => `s${String(i).padStart(3, '0')}`);
+    rig.pipeline({
+      stages: Object.fromEntries(
+        names.map((name) => [name, { cmd: step(name, `echo ${name} > ${name}`), outs: [name] }]),
+      ),
+    });
+    const run = await repro();
+    expect(run.code).toBe(0);
+    expect(rig.executed().sort()).toEqual(names);
+    expect(rig.read('s299')).toBe('s299\n');
+    expect(left()).toEqual([]);
+  }, 180_000);
+
+  it("Slurm's own time limit", async () => {
+    const run = readRepro(await overTime.end());
+    expect(failureOf(run)).toBe('timed out after 1m');
+  }, 150_000);
+});
