@@ -304,6 +304,7 @@ onSlurm('stages on Slurm', () => {
       ),
     });
     const run = await repro();
+    expect(run.events.filter(({ kind }) => kind === 'stage-failed' || kind === 'warning')).toEqual([]);
     expect(run.code).toBe(0);
     expect(rig.executed().sort()).toEqual(names);
     expect(rig.read('s299')).toBe('s299\n');
