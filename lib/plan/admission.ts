@@ -59,7 +59,8 @@ export class Admission {
         admitted.push(waiting.stage);
       } else left.push(waiting);
     }
-    if (admitted.length > 0) this.#queues.set(slot, [...left, ...queue.slice(looked)]);
+    // In place: a queue may hold every stage of the pipeline, and this happens once a stage.
+    if (admitted.length > 0) queue.splice(0, looked, ...left);
     return admitted;
   }
 

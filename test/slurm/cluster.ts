@@ -12,6 +12,7 @@ import {
   readFileSync,
   realpathSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { createServer } from 'node:net';
@@ -95,6 +96,20 @@ export class Cluster {
 
   startNode(node: NodeName): void {
     this.#spawn('slurmd', ['-D', '-N', node], node);
+  }
+
+  /**
+   * Waits until the controller has saved what it knows now. One that is killed before has forgotten its newest jobs, and gives their ids to
+   * others, which is not what any program could make good.
+   */
+  async saved(): Promise<void> {
+    const since = Date.now();
+    const id = this.ask('sbatch', '--parsable', '--hold', '--output=/dev/null', '--wrap=true');
+    this.ask('scancel', id);
+    await until(
+      'the state of the controller',
+      () => statSync(join(this.#folder, 'state/job_state')).mtimeMs > since + 50,
+    );
   }
 
   /** SIGKILL: nothing is told to anybody. The steps of a node live on. */

@@ -34,9 +34,9 @@ onSlurm('stages on Slurm', () => {
     await cluster.stop();
   });
   beforeEach(async () => {
-    await cluster.ready();
     rig = new Rig();
     await rig.open();
+    await cluster.ready();
   });
   afterEach(() => rig.close());
 
@@ -261,8 +261,8 @@ onSlurm('stages on Slurm', () => {
     });
     const run = begin();
     const command = await rig.started('one');
-    // The controller saves what it knows within seconds of a change.
     await until('the running job', () => others().some((job) => job.endsWith('RUNNING')));
+    await cluster.saved();
     await cluster.kill('slurmctld');
     await run.waitFor(() => run.stdout.includes('controller cannot be reached'));
     await command.write('o', 'made');

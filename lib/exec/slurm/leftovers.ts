@@ -99,9 +99,32 @@ export class Leftovers {
   }
 }
 
+/**
+ * The row of a job: by the token in its comment, and by its id only where a site replaces comments. A controller that has lost what it knew
+ * gives the same ids again, to other jobs.
+ */
 export function find(rows: readonly QueueRow[], token: string, id: string | undefined): QueueRow | undefined {
-  return (
-    rows.find((row) => row.comment.includes(token)) ??
-    (id === undefined ? undefined : rows.find((row) => row.id === id))
-  );
+  return rows.find((row) => row.comment.includes(token)) ?? rows.find((row) => row.id === id && !isOurs(row));
+}
+
+function isOurs({ comment }: QueueRow): boolean {
+  return comment.startsWith('dagrun ');
+}
+
+/** Rows of many jobs at once, see find(). */
+export class QueueIndex {
+  readonly #byToken = new Map<string, QueueRow>();
+  readonly #byId = new Map<string, QueueRow>();
+
+  constructor(rows: readonly QueueRow[]) {
+    for (const row of rows) {
+      const token = /^dagrun (\S+)/.exec(row.comment)?.[1];
+      if (token === undefined) this.#byId.set(row.id, row);
+      else this.#byToken.set(token, row);
+    }
+  }
+
+  find(token: string, id: string | undefined): QueueRow | undefined {
+    return this.#byToken.get(token) ?? (id === undefined ? undefined : this.#byId.get(id));
+  }
 }

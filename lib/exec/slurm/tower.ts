@@ -6,7 +6,7 @@ import { cancel, queue } from './client.ts';
 import type { Desk } from './desk.ts';
 import type { Flight } from './flight.ts';
 import { isLive, isNodeTrouble, judgeEnd } from './judge.ts';
-import { find } from './leftovers.ts';
+import { QueueIndex, find } from './leftovers.ts';
 
 export interface TowerOptions {
   readonly desk: Desk;
@@ -200,10 +200,10 @@ export class Tower {
     this.#absent = false;
     const calm = Math.min(queuePause.longest, Math.max(queuePause.shortest, (now - this.#newsAt) / 10));
     this.#nextQueue = now + Math.max(calm, (now - startedAt) / share);
-    const byId = new Map(answer.value.map((row) => [row.id, row]));
+    const rows = new QueueIndex(answer.value);
     for (const flight of this.#flights) {
       if (flight.settled || flight.submittedAt === undefined) continue;
-      const row = flight.id === undefined ? find(answer.value, flight.token, undefined) : byId.get(flight.id);
+      const row = rows.find(flight.token, flight.id);
       if (row !== undefined) this.#noteRow(flight, row, now);
       else if (flight.submittedAt < startedAt) this.#noteMissing(flight, now);
     }

@@ -1,0 +1,150 @@
+// What sbatch is asked for, and how its colleagues' answers are read. The real ones are in test/slurm.
+
+import { describe, expect, it } from '@jest/globals';
+import type { StageName } from '../../pipeline/pipeline.ts';
+import type { Job } from '../../plan/ports.ts';
+import { parseLimit, parseQueue } from './client.ts';
+import { parseEnd } from './desk.ts';
+import { judgeEnd } from './judge.ts';
+import type { Evidence } from './judge.ts';
+import { jobEnvironment, sbatchOptions } from './request.ts';
+import { batchScript, longCommands, quote } from './script.ts';
+
+const job: Job = {
+  stage: 'train@a b' as StageName,
+  cmd: ['first', 'second'],
+  cwd: '/ws',
+  env: {},
+  logPath: '/log',
+  resources: { cpu: 1 },
+  timeout: null,
+  batch: { identity: 'i', settings: { extra: [] } },
+};
+const place = { folder: '/ws/50% off', project: 'ws', comment: 'c' };
+
+describe('options of sbatch', () => {
+  it('has nothing that was not asked for', () => {
+    expect(
+      sbatchOptions(job, place).filter((option) => /--(mem|gres|time|partition|account|qos)\b/.test(option)),
+    ).toEqual([]);
+  });
+
+  it('names the job after project and stage, and takes % in a path as it is', () => {
+    const options = sbatchOptions(job, place);
+    expect(options).toContain('--job-name=ws/train@a_b');
+    expect(options).toContain('--output=/ws/50%% off/slurm.out');
+  });
+
+  it('resources become options; what the user gives comes last', () => {
+    const resources = { cpu: 4, memory: 1_500_000_001, gpu: 2, 'gpu:a100': 1, licence: 3 };
+    const settings = { partition: 'p', account: 'a', qos: 'q', extra: ['--mem=1G', '--nice'] };
+    const options = sbatchOptions({ ...job, resources, timeout: 61, batch: { identity: 'i', settings } }, place);
+    expect(options.slice(-9)).toEqual([
+      '--cpus-per-task=4',
+      '--mem=1464844K',
+      '--gres=gpu:2,gpu:a100:1',
+      '--time=4',
+      '--partition=p',
+      '--account=a',
+      '--qos=q',
+      '--mem=1G',
+      '--nice',
+    ]);
+  });
+
+  it('passes the environment without that of the job that the runner is in', () => {
+    const env = {
+      HOME: '/h',
+      SLURM_CONF: '/c',
+      SLURM_JOB_ID: '1',
+      SLURM_MEM_PER_CPU: '1',
+      DAGRUN_RUNNER: 'r',
+      DAGRUN_STAGE: 's',
+    };
+    expect(jobEnvironment(env)).toEqual({ HOME: '/h', SLURM_CONF: '/c', DAGRUN_STAGE: 's' });
+  });
+});
+
+describe('the batch script', () => {
+  it('quotes what sh would read otherwise', () => {
+    expect(quote(`it's $HOME`)).toBe(`'it'\\''s $HOME'`);
+  });
+
+  it('reads a command that is too long for the kernel from a file', () => {
+    const cmd = ['true', `echo ${'x'.repeat(200_000)}`];
+    expect(longCommands(cmd).map(([position]) => position)).toEqual([1]);
+    const rest = { folder: '/f', ends: '/e', token: 't', cwd: '/', timeout: null, beat: 10, grace: 3 };
+    expect(batchScript({ ...rest, cmd })).toContain("step 1 /bin/sh '/f/cmd.1'\n");
+  });
+});
+
+describe('answers', () => {
+  it('reads the queue, whatever stands in a comment', () => {
+    expect(parseQueue('12|PENDING|Priority|1-02:03:04||a|b\nnonsense\n')).toEqual([
+      { id: '12', state: 'PENDING', reason: 'Priority', limit: 93_784, node: '', comment: 'a|b' },
+    ]);
+  });
+
+  it.each([
+    ['5:00', 300],
+    ['1:00:00', 3600],
+    ['UNLIMITED', null],
+    ['INVALID', null],
+  ])('time limit %s', (text, seconds) => expect(parseLimit(text)).toBe(seconds));
+
+  it('takes nothing but a whole end', () => {
+    expect(parseEnd('exit 3 1 10.5 12.75 2048 n1 77\n')).toEqual({
+      kind: 'exit',
+      code: 3,
+      command: 1,
+      seconds: 2.25,
+      peakMemory: 2_097_152,
+      node: 'n1',
+      job: '77',
+    });
+    for (const text of [undefined, '', 'exit 3 1', 'other 0 0 1 1 0 n 1', 'exit x 0 1 1 0 n 1'])
+      expect(parseEnd(text)).toBeUndefined();
+  });
+});
+
+describe('how a job ended', () => {
+  const row = (state: string, reason = 'None') => ({ id: '7', state, reason, limit: 60, node: 'n1', comment: '' });
+  const end = (kind: string, code: number) => parseEnd(`${kind} ${code} 1 1 2 0 n1 7`);
+  const judge = (evidence: Partial<Evidence>) =>
+    judgeEnd(job, {
+      end: undefined,
+      row: undefined,
+      remarks: '',
+      stopping: false,
+      lost: undefined,
+      patient: false,
+      ...evidence,
+    });
+
+  it.each<[string, Partial<Evidence>, object | undefined]>([
+    ['well', { end: end('exit', 0) }, { kind: 'exited', code: 0, command: 'second' }],
+    ['well, though it was to be stopped', { end: end('exit', 0), stopping: true }, { kind: 'exited', code: 0 }],
+    ['badly', { end: end('exit', 3) }, { kind: 'exited', code: 3 }],
+    ['by a signal', { end: end('exit', 139) }, { kind: 'signalled', signal: 'SIGSEGV' }],
+    ['killed: why is told later', { end: end('exit', 137), row: row('RUNNING'), patient: true }, undefined],
+    ['killed for its memory', { end: end('exit', 137), row: row('OUT_OF_MEMORY') }, { kind: 'out-of-memory' }],
+    ['killed by whomever', { end: end('exit', 137), row: row('FAILED') }, { kind: 'signalled', signal: 'SIGKILL' }],
+    [
+      'asked to end: by whom is told later',
+      { end: end('terminated', 143), row: row('COMPLETING'), patient: true },
+      undefined,
+    ],
+    ['cancelled', { end: end('terminated', 143), row: row('CANCELLED') }, { kind: 'cancelled' }],
+    ['cancelled by this runner', { row: row('CANCELLED'), stopping: true }, { kind: 'interrupted' }],
+    ['at the time limit of Slurm', { row: row('TIMEOUT') }, { kind: 'timed-out', seconds: 60 }],
+    ['preempted', { row: row('PREEMPTED') }, { kind: 'node-failed' }],
+    ['with its node', { lost: 'gone' }, { kind: 'node-failed', message: 'gone' }],
+    ['without a word yet', { row: row('COMPLETED'), patient: true }, undefined],
+    ['without a word', { row: row('FAILED', 'NonZeroExitCode') }, { kind: 'not-started' }],
+    ['not at all', { row: row('RUNNING') }, undefined],
+  ])('%s', (_, evidence, expected) => {
+    const verdict = judge(evidence);
+    if (expected === undefined) expect(verdict).toBeUndefined();
+    else expect(verdict).toMatchObject(expected);
+  });
+});
