@@ -153,7 +153,7 @@ function measureObjects(): string[] {
     const per = (spent: number): string => ((spent / objects) * 1e6).toFixed(1);
     const all = (spent: number): string => (((spent / objects) * 1e9) / 3600).toFixed(1);
     return [
-      `| an object of 3 KB | measured | 10^9 of them |`,
+      '| an object of 3 KB | measured | 10^9 of them |',
       '| --- | --- | --- |',
       `| room on the disk | ${bytes.toFixed(0)} bytes | ${((bytes * 1e9) / 1e12).toFixed(1)} TB |`,
       `| files in one of 256 folders | ${(objects / 256).toFixed(0)} | ${(1e9 / 256).toLocaleString('en')} |`,

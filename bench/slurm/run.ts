@@ -19,7 +19,7 @@ const { values } = parseArgs({
     write: { type: 'boolean', default: false },
   },
 });
-const [rounds, many, chain] = [values.rounds, values.stages, values.chain].map(Number) as [number, number, number];
+const [rounds, many, chain] = [Number(values.rounds), Number(values.stages), Number(values.chain)];
 const cli = fileURLToPath(new URL('../../dist/cli.cjs', import.meta.url));
 const results = fileURLToPath(new URL('RESULTS.md', import.meta.url));
 const command = (name: string): string => `echo ${name} > ${name}`;
@@ -65,7 +65,7 @@ async function byDagrun(cluster: Cluster, names: readonly string[], isChain: boo
     name,
     { cmd: command(name), outs: [name], ...(isChain && i > 0 ? { deps: [names[i - 1]] } : {}) },
   ]);
-  writeFileSync(join(folder, 'pipeline.yaml'), JSON.stringify({ stages: Object.fromEntries(stages) }));
+  writeFileSync(join(folder, 'pipeline.yaml'), JSON.stringify({ stages: Object.fromEntries(stages) as object }));
   const args = [cli, 'repro', '--quiet', '--executor', 'slurm', '--slurm-jobs', String(names.length)];
   const spent = await cost(() => run(process.execPath, args, folder, cluster));
   rmSync(folder, { recursive: true });

@@ -59,8 +59,9 @@ export class Admission {
         admitted.push(waiting.stage);
       } else left.push(waiting);
     }
-    // In place: a queue may hold every stage of the pipeline, and this happens once a stage.
-    if (admitted.length > 0) queue.splice(0, looked, ...left);
+    // In place: a queue may hold every stage of the pipeline, and this happens once a stage. (A call takes only so many arguments.)
+    if (admitted.length > 0 && left.length < 1000) queue.splice(0, looked, ...left);
+    else if (admitted.length > 0) this.#queues.set(slot, [...left, ...queue.slice(looked)]);
     return admitted;
   }
 

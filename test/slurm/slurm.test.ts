@@ -102,17 +102,17 @@ onSlurm('stages on Slurm', () => {
       },
     });
     const run = await repro('--keep-going');
-    const failures = Object.fromEntries(
-      run.events.filter(({ kind }) => kind === 'stage-failed').map((event) => [event.stage, event]),
+    const failures = new Map(
+      run.events.filter(({ kind }) => kind === 'stage-failed').map((event) => [event.stage, event] as const),
     );
-    expect(failures['fails']).toMatchObject({
+    expect(failures.get('fails')!).toMatchObject({
       message: 'exit code 3',
       tail: ['$ echo the reason; exit 3', 'the reason'],
     });
-    expect(failures['killed']!['message']).toBe('killed by SIGSEGV (segmentation fault)');
-    expect(failures['late']!['message']).toBe('timed out after 2s');
-    expect(failures['nowhere']!['message']).toMatch(/could not be started: sbatch: .*partition/i);
-    expect(failures['greedy']!['message']).toBe('out of memory: its memory on the cluster was 120 MiB');
+    expect(failures.get('killed')!['message']).toBe('killed by SIGSEGV (segmentation fault)');
+    expect(failures.get('late')!['message']).toBe('timed out after 2s');
+    expect(failures.get('nowhere')!['message']).toMatch(/could not be started: sbatch: .*partition/i);
+    expect(failures.get('greedy')!['message']).toBe('out of memory: its memory on the cluster was 120 MiB');
     const outcome = (stage: string): unknown =>
       (rig.readJson(rig.files(`cache/logs/${stage}`).find((path) => path.endsWith('.json'))!) as { outcome: string })
         .outcome;
