@@ -1,6 +1,6 @@
 // What grows with the number of stages and of objects, measured on the program's own parts. Not a benchmark against anybody: docs/scale.md
 // is written from it.
-//   npx tsx bench/scale/run.ts [--stages 1000,10000,100000] [--objects 20000] [--jobs 1000]
+//   node --import tsx --expose-gc bench/scale/run.ts [--stages 1000,10000,100000] [--objects 20000] [--jobs 1000]
 
 import { mkdirSync, mkdtempSync, lstatSync, readdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -124,7 +124,7 @@ function measureStages(): void {
       parse.toFixed(2),
       load.toFixed(2),
       loop.toFixed(2),
-      `${((loop / looks) * 1e6).toFixed(0)}`,
+      ((loop / looks) * 1e6).toFixed(0),
       String(units),
       ((lock * stages) / MiB).toFixed(1),
       memory.toFixed(0),

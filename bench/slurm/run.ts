@@ -1,8 +1,8 @@
 // What dagrun adds to Slurm: the same jobs by dagrun and by Slurm's own means, in turns, on a cluster of two virtual nodes of this machine.
-//   npx tsx bench/slurm/run.ts [--rounds N] [--stages N] [--chain N] [--write]
+//   node --import tsx bench/slurm/run.ts [--rounds N] [--stages N] [--chain N] [--write]
 // A chain of stages shows the overhead of one; many independent ones show what is lost against a plain job array.
 
-import { execFileSync, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg, tmpdir } from 'node:os';
@@ -130,10 +130,10 @@ async function measure(cluster: Cluster): Promise<string> {
     a.map((one, i) => [one.wall, b[i]!.wall]);
   const overhead = median(pairs(spent.chain, spent.sbatch).map(([ours, plain]) => ((ours - plain) / chain) * 1000));
   const ratio = median(pairs(spent.many, spent.array).map(([ours, plain]) => ours / plain));
-  const version = execFileSync('sbatch', ['--version'], { encoding: 'utf8' }).trim();
+  const version = cluster.ask('sbatch', '--version');
   return [
     '# Results: Slurm',
-    'Written by `npx tsx bench/slurm/run.ts --write`. Both ways in turns in each round; differences and ratios are those of a round, and their median.',
+    'Written by `node --import tsx bench/slurm/run.ts --write`. Both ways in turns in each round; differences and ratios are those of a round, and their median.',
     `${new Date().toISOString().slice(0, 10)}, ${rounds} rounds, load ${loadavg()[0]!.toFixed(1)} at the end; ${cpus().length} × ${cpus()[0]!.model}, two virtual nodes of 8 processors each on it, ${version}, Node ${process.version}`,
     '',
     `## A chain of ${chain} stages`,

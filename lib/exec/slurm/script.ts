@@ -91,7 +91,15 @@ if ! mkdir "$dir/claim" 2>/dev/null; then
 fi
 : >"$dir/claim/$SLURM_JOB_ID"
 trap 'asked=1' TERM
-marked() { grep -lF "$marker" /proc/[0-9]*/environ 2>/dev/null; }
+# Processes of the job are younger than this one, and so have greater numbers until these begin anew.
+marked() {
+  set --
+  read -r one five fifteen count newest </proc/loadavg || newest=0
+  for process in /proc/[0-9]*; do
+    if [ "\${process#/proc/}" -gt $$ ] || [ "$newest" -lt $$ ]; then set -- "$@" "$process/environ"; fi
+  done
+  [ $# -eq 0 ] || grep -lF "$marker" "$@"
+} 2>/dev/null
 signal() {
   for file in $(marked); do
     pid=\${file#/proc/}
