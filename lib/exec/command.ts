@@ -19,16 +19,12 @@ export interface CommandTools extends SpawnTools {
   readonly channels: Channels;
   /** Undefined where the system has no helper (Windows). */
   readonly watchdog: Watchdog | undefined;
-  /** Seconds between SIGTERM and SIGKILL. */
-  readonly grace: number;
 }
 
-/** No other command has the same marker. */
+/** No other command has the same marker. When `stop` is aborted, the command and all that it started are ended. */
 export interface CommandRequest extends SpawnRequest {
   readonly log: JobLog;
   readonly meter: MemoryMeter;
-  /** Aborted: the command and all that it started are ended. */
-  readonly stop: AbortSignal;
 }
 
 export type CommandEnd =
@@ -58,6 +54,7 @@ export async function runCommand(request: CommandRequest, tools: CommandTools): 
 async function runWith(channel: Channel, request: CommandRequest, tools: CommandTools): Promise<CommandEnd> {
   const spawned = await spawnCommand(channel, request, tools);
   try {
+    if (spawned.kind === 'failed' && request.stop.aborted) return { kind: 'stopped' };
     if (spawned.kind === 'failed') return { kind: 'not-started', message: explain(spawned.cause, request) };
     tools.watchdog?.started(spawned.pid);
     request.meter.start(spawned.pid);

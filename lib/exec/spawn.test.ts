@@ -2,7 +2,9 @@
 // which of the two it was.
 
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { hasProc } from './processes.ts';
 import { Spawner } from './spawner.ts';
 import { Rig, isGone } from './testing.ts';
@@ -144,6 +146,20 @@ if (hasProc)
         expect(await rig.run('echo fine; exit 5')).toMatchObject({ end: { code: 5 }, lines: ['fine'] });
       } finally {
         await rig.close();
+      }
+    });
+
+    it('that does not answer is given up when the command has to stop', async () => {
+      const folder = mkdtempSync(join(tmpdir(), 'spawn-test-'));
+      const program = join(folder, 'hangs');
+      writeFileSync(program, '#!/bin/sh\necho ready; exec sleep 600\n', { mode: 0o755 });
+      const rig = new Rig({ spawner: program, grace: 0.2 });
+      try {
+        expect((await rig.run('true', { timeout: 0.2 })).end).toMatchObject({ kind: 'timed-out' });
+        expect((await rig.run('exit 3')).end).toMatchObject({ kind: 'exited', code: 3 });
+      } finally {
+        await rig.close();
+        rmSync(folder, { recursive: true });
       }
     });
 

@@ -15,12 +15,16 @@ export interface SpawnRequest {
   readonly env: Readonly<Record<string, string>>;
   /** Value of the marker variable. */
   readonly marker: string;
+  /** Aborted: nobody waits for the command any more. */
+  readonly stop: AbortSignal;
 }
 
 export interface SpawnTools {
   readonly scratch: Scratch;
   /** Undefined where Node.js starts all commands. */
   readonly spawner: Spawner | undefined;
+  /** Seconds between SIGTERM and SIGKILL; a start may take as long after the stop. */
+  readonly grace: number;
 }
 
 export type Spawned =
@@ -39,11 +43,11 @@ export async function spawnCommand(
   const script = scriptOf(channel.prefix + request.command, tools.scratch);
   const marker = { [markerName]: request.marker };
   // First in the environment, where a search finds it soon, and not to be replaced.
-  const start = { cwd: request.cwd, env: { ...marker, ...request.env, ...marker }, script };
+  const start = { cwd: request.cwd, env: { ...marker, ...request.env, ...marker }, script, stop: request.stop };
   const dispose = (): void => {
     if (script.path !== undefined) tools.scratch.remove(script.path);
   };
-  const spawned = (await spawnByHelper(channel, start, tools.spawner)) ?? (await spawnByNode(channel, start));
+  const spawned = (await spawnByHelper(channel, start, tools)) ?? (await spawnByNode(channel, start));
   return { ...spawned, dispose };
 }
 
@@ -63,17 +67,23 @@ interface Start {
   readonly cwd: string;
   readonly env: Readonly<Record<string, string>>;
   readonly script: Script;
+  readonly stop: AbortSignal;
 }
 
 /** Undefined where it has to be done by Node.js, which also words what is wrong with a text that holds a NUL byte. */
 async function spawnByHelper(
   channel: Channel,
-  { cwd, env, script }: Start,
-  spawner: Spawner | undefined,
+  { cwd, env, script, stop }: Start,
+  { spawner, grace }: SpawnTools,
 ): Promise<Spawned | undefined> {
   if (spawner === undefined || channel.pipe === undefined || `${cwd}${script.text}`.includes('\0')) return undefined;
   const argv = script.path === undefined ? (['-c', script.text] as const) : ([script.path] as const);
+  let timer: NodeJS.Timeout | undefined;
+  const hurry = (): void => void (timer = setTimeout(() => spawner.giveUp(), grace * 1000));
+  stop.addEventListener('abort', hurry, { once: true });
   const start = await spawner.start({ pipe: channel.pipe, cwd, env, argv: [shell, ...argv] });
+  stop.removeEventListener('abort', hurry);
+  clearTimeout(timer);
   if (start.kind === 'unavailable') return undefined;
   if (start.kind === 'started') channel.attach();
   return start.kind === 'started' ? start : { kind: 'failed', cause: new StartError(start.code) };

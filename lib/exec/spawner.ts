@@ -133,6 +133,12 @@ export class Spawner {
     });
   }
 
+  /** For a helper that does not answer (a working folder on a file system that hangs): it is given up, and what it was to start has failed. */
+  giveUp(): void {
+    this.#helper.kill('SIGKILL');
+    this.#leave();
+  }
+
   /** The helper leaves; nothing is waited for. */
   close(): void {
     this.#helper.stdin?.end();
