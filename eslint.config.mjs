@@ -11,8 +11,9 @@ const floors = {
   workspace: ['core', 'pipeline', 'graph', 'plan'],
   store: ['core', 'pipeline', 'graph', 'plan'],
   exec: ['core', 'pipeline', 'graph', 'plan'],
+  remote: ['core', 'pipeline', 'graph', 'plan'],
   report: ['core', 'pipeline', 'graph', 'plan'],
-  run: ['core', 'pipeline', 'graph', 'plan', 'workspace', 'store', 'exec', 'report'],
+  run: ['core', 'pipeline', 'graph', 'plan', 'workspace', 'store', 'exec', 'remote', 'report'],
 };
 /** Pure floors know neither disk, clock, processes nor randomness. */
 const pure = ['pipeline', 'graph', 'plan'];

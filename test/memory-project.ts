@@ -254,6 +254,7 @@ export class MemoryProject {
       verify: unused,
       merge: unused,
       stats: unused,
+      sharing: unused,
     };
   }
 

@@ -29,6 +29,10 @@ const commands: Readonly<
   freeze: { summary: 'keep a stage from running', load: () => import('./freeze.ts') },
   unfreeze: { summary: 'let a frozen stage run again', load: () => import('./unfreeze.ts') },
   gc: { summary: 'remove recorded runs and their objects', load: () => import('./gc.ts') },
+  push: { summary: 'upload recorded runs to a remote', load: () => import('./push.ts') },
+  pull: { summary: 'download recorded runs from a remote, and check them out', load: () => import('./pull.ts') },
+  fetch: { summary: 'download recorded runs into the cache', load: () => import('./fetch.ts') },
+  remote: { summary: 'add, list or test remotes', load: () => import('./remote.ts') },
   cache: { summary: 'verify, measure or merge the cache', load: () => import('./cache.ts') },
 };
 

@@ -52,6 +52,15 @@ export type RunEvent =
       readonly reasons: readonly Reason[];
     }
   | { readonly kind: 'warning'; readonly message: string; readonly hint?: string | undefined }
+  /** What a run moved from or to a remote, at its end. */
+  | {
+      readonly kind: 'transfer';
+      readonly remote: string;
+      readonly direction: 'pulled' | 'pushed';
+      readonly runs: number;
+      readonly objects: number;
+      readonly bytes: number;
+    }
   | { readonly kind: 'interrupted'; readonly signal: string }
   | RunSummary;
 

@@ -29,10 +29,10 @@ export function valueAt(draft: Draft, field: string): Node | undefined {
   return draft.body.entries.get(field)?.value;
 }
 
-/** False where the field is missing. */
-export function readFlag({ reader, draft }: Fields, field: string): boolean {
+/** `otherwise` where the field is missing. */
+export function readFlag({ reader, draft }: Fields, field: string, otherwise = false): boolean {
   const node = valueAt(draft, field);
-  return node === undefined ? false : (reader.flag(node, field) ?? false);
+  return node === undefined ? otherwise : (reader.flag(node, field) ?? otherwise);
 }
 
 /** The items of a list field; none where the field is missing. */

@@ -12,6 +12,7 @@ import { FaultList } from './faults.ts';
 import { folderOf } from './paths.ts';
 import type { CacheSettings, Pipeline } from './pipeline.ts';
 import { Reader, newReaderShared } from './reader.ts';
+import { readRemotes } from './remotes.ts';
 import { readCache, readPools } from './resources.ts';
 import { readSchemas } from './schemas.ts';
 import { readStage } from './stage.ts';
@@ -53,6 +54,7 @@ function readPipeline(input: ParseInput, root: MapNode | undefined, faults: Faul
   const cache: CacheSettings = readCache(reader, top('cache'));
   const pools = readPools(reader, top('pools'));
   const schemas = readSchemas(reader, top('schemas'), base);
+  const remotes = readRemotes(reader, top('remotes'));
   const stagesNode = top('stages');
   const definitions = stagesNode?.kind === 'map' ? stagesNode : undefined;
   const groups = [...(definitions?.entries.keys() ?? [])];
@@ -61,5 +63,6 @@ function readPipeline(input: ParseInput, root: MapNode | undefined, faults: Faul
   const drafts = definitions === undefined ? [] : new Expansion(shared, scope).expand(definitions);
   const stages = drafts.map((draft) => readStage(draft, context));
   const sources = [...new Set([input.file, ...variables.used])];
-  return { file: input.file, stages, pools, cache, schemas, sources };
+  const shares = remotes.length === 0 ? {} : { remotes };
+  return { file: input.file, stages, pools, cache, schemas, ...shares, sources };
 }

@@ -19,6 +19,8 @@ export interface Pipeline {
   readonly cache: CacheSettings;
   /** Parameter files that are checked before the first command starts, in the order of the pipeline file. */
   readonly schemas: readonly SchemaUse[];
+  /** Shared caches, in the order of the pipeline file; absent where there are none. */
+  readonly remotes?: readonly RemoteSettings[];
   /** Every file that was read to make this pipeline (templating variables included), relative to the root. */
   readonly sources: readonly string[];
 }
@@ -29,6 +31,20 @@ export interface SchemaUse {
   readonly schema: string;
   readonly at: Place;
   readonly schemaAt: Place;
+}
+
+/** A shared cache. Holds no secret. */
+export interface RemoteSettings {
+  readonly name: string;
+  /** In a form that parseAddress() accepts. */
+  readonly url: string;
+  readonly isDefault: boolean;
+  /** False: nothing is ever pushed there. */
+  readonly push: boolean;
+  /** The environment variable that holds the key that run entries are signed with. */
+  readonly signingKey?: string;
+  readonly options: Readonly<Record<string, string>>;
+  readonly at: Place;
 }
 
 export type LinkKind = 'reflink' | 'copy' | 'hardlink' | 'symlink';
@@ -65,6 +81,8 @@ export interface Stage {
   readonly retries: number;
   readonly frozen: boolean;
   readonly alwaysChanged: boolean;
+  /** False: runs of the stage stay here; they are never pushed to a remote. Absent: they may be. */
+  readonly push?: false;
   readonly desc?: string;
   /** Where its commands run; absent: where the command line or the user's settings say. */
   readonly executor?: ExecutorName;

@@ -2,6 +2,7 @@
 // It checks the file as written, before templating: wherever a value may come from a template, text with `${` passes.
 // `x-expected` says in words what a pattern or a set of types means; messages are made of it.
 
+import { remoteNamePattern } from './remotes.ts';
 import { durationPattern, sizePattern } from './quantity.ts';
 
 const templated = '\\$\\{';
@@ -83,6 +84,7 @@ const common = {
   vars: { $ref: '#/$defs/vars' },
   frozen: flag('Do not run the stage again, whatever its deps say.'),
   always_changed: flag('Run the stage every time.'),
+  push: flag('False: runs of the stage are never pushed to a remote. Default: true.'),
   code: texts(
     'Source files of the command: they, everything they import from this project, and the versions of the packages they import count as deps.',
     'the path of a source file',
@@ -212,6 +214,17 @@ export const pipelineSchema = {
       },
       additionalProperties: false,
     },
+    remotes: {
+      description:
+        'Shared caches by name: a URL, or {url, …}. Secrets come from the environment or the configuration of the user.',
+      type: ['object', 'null'],
+      'x-expected': 'a map',
+      propertyNames: {
+        pattern: remoteNamePattern,
+        'x-expected': 'the name of a remote: letters, digits, _ and - only, starting with a letter',
+      },
+      additionalProperties: { $ref: '#/$defs/remote' },
+    },
     params: { description: 'Accepted from dvc.yaml (parameter files to show).', type: 'array' },
     metrics: { description: 'Accepted from dvc.yaml (metric files to show).', type: 'array' },
     plots: { description: 'Accepted from dvc.yaml (plots to show).', type: ['array', 'object'] },
@@ -266,6 +279,47 @@ export const pipelineSchema = {
       properties: { ...outFlags, ...plotFlags },
       additionalProperties: false,
       'x-expected': 'a map of options',
+    },
+    remote: {
+      type: ['string', 'object'],
+      minLength: 1,
+      required: ['url'],
+      'x-expected': 'a URL, or {url: …} with options',
+      properties: {
+        url: {
+          description:
+            's3://bucket/prefix, gs://bucket/prefix, azblob://container/prefix, webdav(s)://host/path, http(s)://host/path (read-only), or a path.',
+          type: 'string',
+          minLength: 1,
+        },
+        default: flag('Used where a command names no remote.'),
+        push: flag('False: nothing is ever pushed there. Default: true.'),
+        signing_key: {
+          description: 'The environment variable that holds the key that run entries are signed and checked with.',
+          type: 'string',
+          minLength: 1,
+        },
+        endpoint: { description: 'URL of the service, where it is not the public one.', type: 'string', minLength: 1 },
+        region: { description: 'Region of the bucket.', type: 'string', minLength: 1 },
+        account: { description: 'Storage account (azblob).', type: 'string', minLength: 1 },
+        anonymous: flag('Send unsigned requests: for public buckets.'),
+        virtual_host_style: flag('Address the bucket by host name (s3).'),
+        jobs: {
+          description: 'Transfers at a time. Default: 8.',
+          type: ['integer', 'string'],
+          minimum: 1,
+          maximum: 256,
+          pattern: templated,
+          'x-expected': 'a whole number from 1 to 256',
+        },
+        timeout: {
+          description: 'Seconds that a request may take, besides one for every 64 KiB that it moves. Default: 60.',
+          type: ['integer', 'string'],
+          minimum: 1,
+          pattern: templated,
+          'x-expected': 'whole seconds from 1',
+        },
+      },
     },
     stage: {
       type: 'object',

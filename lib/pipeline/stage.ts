@@ -39,6 +39,7 @@ export function readStage(draft: Draft, context: StageContext): Stage {
     frozen: readFlag(fields, 'frozen'),
     alwaysChanged: readFlag(fields, 'always_changed'),
     ...readPlacement(fields),
+    ...(readFlag(fields, 'push', true) ? {} : { push: false }),
     ...(note === undefined ? {} : { desc: note }),
   };
 }

@@ -29,8 +29,13 @@ export interface GcKeep {
   readonly objects: ReadonlySet<Digest>;
 }
 
-/** `now` in milliseconds since the epoch. Fails where git cannot be asked about branches, or a lock that must be honoured cannot be read. */
-export function planCollection(project: Project, scope: GcScope, now: number): Result<GcKeep, CommandFailure> {
+/** `now` in milliseconds since the epoch; `entries`: the runs to choose from, those of the cache or of a remote. Fails where git cannot be asked about branches, or a lock that must be honoured cannot be read. */
+export function planCollection(
+  project: Project,
+  scope: GcScope,
+  now: number,
+  entries: readonly RunEntry[] | null = null,
+): Result<GcKeep, CommandFailure> {
   const locks: Lock[] = [project.lock.entries];
   const others = readOtherWorkspaces(project);
   if (!others.ok) return others;
@@ -48,7 +53,8 @@ export function planCollection(project: Project, scope: GcScope, now: number): R
       for (const out of entry.outs) objects.add(out.content.digest);
     }
   }
-  const newest = scope.keepLast === null ? new Set<string>() : newestRuns(project.store.allRuns(), scope.keepLast);
+  const newest =
+    scope.keepLast === null ? new Set<string>() : newestRuns(entries ?? project.store.allRuns(), scope.keepLast);
   const cutoff = scope.olderThan === null ? Infinity : now - scope.olderThan * 1000;
   const keep = (entry: RunEntry): boolean =>
     fingerprints.has(entry.fingerprint) || newest.has(keyOf(entry)) || Date.parse(entry.at) >= cutoff;

@@ -203,6 +203,35 @@ export class ObjectStore {
     }
   }
 
+  /** Stores bytes that were checked against their digests already. Durable as after putFiles(). */
+  async putBytes(
+    objects: readonly { readonly digest: Digest; readonly bytes: Uint8Array }[],
+  ): Promise<Result<void, StoreProblem>> {
+    for (let start = 0; start < objects.length; start += batchFiles) {
+      const pending: Pending[] = [];
+      try {
+        for (const { digest, bytes } of objects.slice(start, start + batchFiles))
+          writeWhole(this.#create(pending, digest), bytes);
+        await this.#finish(pending);
+      } catch (error) {
+        return err(ioProblem(error, `cannot write to the cache ${this.layout.dir}`));
+      } finally {
+        abandon(pending);
+      }
+    }
+    return ok(undefined);
+  }
+
+  /** Takes over a file in tmp/ whose bytes were checked against the digest already. */
+  async takeFile(tmp: string, digest: Digest): Promise<Result<void, StoreProblem>> {
+    try {
+      await this.#finish([{ tmp, target: this.path(digest), descriptor: openSync(tmp, 'r+'), moved: false }]);
+      return ok(undefined);
+    } catch (error) {
+      return err(ioProblem(error, `cannot write to the cache ${this.layout.dir}`));
+    }
+  }
+
   /** Makes the names of the objects stored so far durable, this one being the last. */
   syncNames(last: Digest): void {
     syncFolder(dirname(this.path(last)));

@@ -29,6 +29,7 @@ import { ObjectStore } from './objects.ts';
 import { Warnings, ioProblem, problem } from './problem.ts';
 import type { OnWarning } from './problem.ts';
 import { RunTable } from './runs.ts';
+import { SharingSide } from './sharing.ts';
 import { measureCache } from './stats.ts';
 import type { CacheStats } from './stats.ts';
 import { readTree } from './tree.ts';
@@ -187,6 +188,11 @@ export class CacheStore implements ResultCache {
   /** Absolute path of an object: a read-only file. */
   objectPath(digest: Digest): string {
     return this.#layout.object(digest);
+  }
+
+  /** For what moves runs between this cache and a remote. */
+  sharing(): SharingSide {
+    return new SharingSide(this.#objects, (entry) => this.record(entry));
   }
 
   /** Every valid run entry, of whatever stage. */

@@ -1,0 +1,220 @@
+// A remote in an object store or behind WebDAV, through Apache OpenDAL: an optional package, loaded when such a remote is first used.
+
+import { createRequire } from 'node:module';
+import { messageOf } from '../core/result.ts';
+import { RemoteFault } from './problem.ts';
+import type { Range, Storage, StoredFile } from './storage.ts';
+
+/** What is used of the package; its own declarations are not there where it is not installed. */
+interface Metadata {
+  readonly contentLength: bigint | null;
+  readonly lastModified: string | null;
+  isFile(): boolean;
+}
+interface Operator {
+  list(path: string, options: { recursive: boolean }): Promise<{ path(): string; metadata(): Metadata }[]>;
+  stat(path: string): Promise<Metadata>;
+  read(path: string, options?: { offset: bigint; size: bigint }): Promise<Buffer>;
+  write(path: string, bytes: Buffer): Promise<unknown>;
+  delete(path: string): Promise<void>;
+  layer(layer: unknown): Operator;
+}
+interface OpenDal {
+  readonly Operator: new (scheme: string, options: Record<string, string>) => Operator;
+  readonly layers: { readonly TimeoutLayer: new () => { timeout: number; ioTimeout: number; build(): unknown } };
+}
+
+export interface OpenDalOptions {
+  readonly label: string;
+  readonly jobs: number;
+  /** Of OpenDAL: `s3`, `gcs`, `azblob`, `webdav`. */
+  readonly scheme: string;
+  readonly config: Readonly<Record<string, string>>;
+  /** What no message may repeat. */
+  readonly secrets: readonly string[];
+  /** Folders or files beside which the package is looked for. */
+  readonly places: readonly string[];
+  /** Milliseconds that a request may take. */
+  readonly timeout: number;
+  /** Where secrets of this kind of remote come from. */
+  readonly credentialHint: string;
+}
+
+const version = '0.49.2';
+
+/** The package, from the first place that has it. Throws RemoteFault where none has. */
+export function loadOpenDal(label: string, places: readonly string[]): OpenDal {
+  let why = '';
+  for (const place of places) {
+    try {
+      return createRequire(place)('opendal') as OpenDal;
+    } catch (error) {
+      const says = messageOf(error).split('\n')[0]!;
+      if (!says.startsWith("Cannot find module 'opendal'")) why ||= says;
+    }
+  }
+  if (why !== '')
+    throw new RemoteFault(
+      'setup',
+      `${label} needs the package opendal, which does not load: ${why}`,
+      `install it anew: npm i opendal@${version}`,
+    );
+  throw new RemoteFault(
+    'setup',
+    `${label} needs the package opendal, which is not installed`,
+    `npm i opendal@${version} (in the project, or beside dagrun)`,
+  );
+}
+
+export class OpenDalStorage implements Storage {
+  readonly label: string;
+  readonly readOnly = false;
+  readonly canList = true;
+  readonly jobs: number;
+  readonly #options: OpenDalOptions;
+  readonly #operator: Operator;
+
+  constructor(options: OpenDalOptions) {
+    this.label = options.label;
+    this.jobs = options.jobs;
+    this.#options = options;
+    const { Operator, layers } = loadOpenDal(options.label, options.places);
+    const limit = new layers.TimeoutLayer();
+    limit.timeout = options.timeout;
+    limit.ioTimeout = options.timeout;
+    try {
+      this.#operator = new Operator(options.scheme, { ...options.config }).layer(limit.build());
+    } catch (error) {
+      throw this.#fault(error, '');
+    }
+  }
+
+  async list(prefix: string): Promise<readonly StoredFile[]> {
+    try {
+      const entries = await this.#operator.list(prefix, { recursive: true });
+      return entries.flatMap((entry) => describe(entry.path(), entry.metadata()) ?? []);
+    } catch (error) {
+      const fault = this.#fault(error, prefix);
+      // A folder that nothing was written to yet; of a bucket that is not there the store says so in other words.
+      if (fault.problem.kind === 'missing') return [];
+      throw fault;
+    }
+  }
+
+  async stat(key: string): Promise<StoredFile | undefined> {
+    try {
+      return describe(key, await this.#operator.stat(key));
+    } catch (error) {
+      const fault = this.#fault(error, key);
+      if (fault.problem.kind === 'missing') return undefined;
+      throw fault;
+    }
+  }
+
+  async read(key: string, range?: Range): Promise<Buffer> {
+    try {
+      if (range === undefined) return await this.#operator.read(key);
+      return await this.#operator.read(key, { offset: BigInt(range.offset), size: BigInt(range.length) });
+    } catch (error) {
+      throw this.#fault(error, key);
+    }
+  }
+
+  async write(key: string, bytes: Uint8Array): Promise<void> {
+    try {
+      await this.#operator.write(key, Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+    } catch (error) {
+      throw this.#fault(error, key);
+    }
+  }
+
+  async remove(keys: readonly string[]): Promise<void> {
+    for (let start = 0; start < keys.length; start += this.jobs) {
+      await Promise.all(keys.slice(start, start + this.jobs).map((key) => this.#remove(key)));
+    }
+  }
+
+  async #remove(key: string): Promise<void> {
+    try {
+      await this.#operator.delete(key);
+    } catch (error) {
+      const fault = this.#fault(error, key);
+      if (fault.problem.kind !== 'missing') throw fault;
+    }
+  }
+
+  /** All errors of OpenDAL have one code; what happened stands at the start of the message. */
+  #fault(error: unknown, key: string): RemoteFault {
+    const says = this.#scrub(messageOf(error));
+    const { credentialHint, label } = this.#options;
+    const at = key === '' ? label : `${label}: "${key}"`;
+    if (/NoSuchBucket|ContainerNotFound|bucket does not exist|NoSuchContainer/i.test(says))
+      return new RemoteFault(
+        'no-place',
+        `${label}: the bucket does not exist`,
+        'create it, or correct the url of the remote',
+      );
+    if (/certificate|UnknownIssuer|InvalidCertificate|tls/i.test(says))
+      return new RemoteFault(
+        'certificate',
+        `${label}: the certificate of the server is not trusted`,
+        `let the system trust its authority (${brief(says)})`,
+      );
+    if (
+      /SignatureDoesNotMatch|InvalidAccessKeyId|AuthenticationFailed|AuthorizationFailure|status: 40[13]|^PermissionDenied/.test(
+        says,
+      )
+    )
+      return new RemoteFault('denied', `${label} refuses the access: ${codeIn(says)}`, credentialHint);
+    if (/no valid credential|credential|loading credential/i.test(says) && !/status: /.test(says))
+      return new RemoteFault('denied', `${label}: there are no credentials`, credentialHint);
+    if (/^NotFound/.test(says)) return new RemoteFault('missing', `${at} is not there`);
+    if (
+      /dns error|Connection refused|error trying to connect|ConnectError|network is unreachable|tcp connect/i.test(says)
+    )
+      return new RemoteFault(
+        'offline',
+        `${label} cannot be reached (${brief(says)})`,
+        'check the network and the endpoint of the remote',
+      );
+    if (/^ConfigInvalid/.test(says))
+      return new RemoteFault('setup', `${label}: ${brief(says)}`, 'check the options of the remote');
+    if (/^Unsupported/.test(says))
+      return new RemoteFault('other', `${at}: the store cannot do that (${brief(says)})`, 'use another remote');
+    // Whatever else the network or the server has done may be different next time.
+    return new RemoteFault('transient', `${at}: ${brief(says)}`, 'try again later');
+  }
+
+  #scrub(text: string): string {
+    let clean = text;
+    for (const secret of this.#options.secrets)
+      clean = clean.replaceAll(secret, '***').replaceAll(encodeURIComponent(secret), '***');
+    return clean.replace(
+      /((?:sig|signature|x-amz-signature|x-amz-credential|authorization)["']?[=:]\s*)[^&\s,}]+/gi,
+      '$1***',
+    );
+  }
+}
+
+function describe(key: string, metadata: Metadata): StoredFile | undefined {
+  if (!metadata.isFile()) return undefined;
+  const modified = metadata.lastModified === null ? NaN : Date.parse(metadata.lastModified);
+  return { key, size: Number(metadata.contentLength ?? 0), modified: Number.isNaN(modified) ? null : modified };
+}
+
+/** What a service calls its refusal. */
+function codeIn(says: string): string {
+  return (
+    /code: "?([A-Za-z]+)|<Code>([A-Za-z]+)/.exec(says)?.slice(1).find(Boolean) ??
+    /status: (\d{3})/.exec(says)?.[1] ??
+    'permission denied'
+  );
+}
+
+/** The part of a message that a person can use. */
+function brief(says: string): string {
+  const source = /source: ([^\n]+)/.exec(says)?.[1];
+  const first = says.split(/\n|Context:/)[0]!.trim();
+  const text = source === undefined ? first : `${first}: ${source}`;
+  return text.length > 300 ? `${text.slice(0, 300)}…` : text;
+}

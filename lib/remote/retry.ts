@@ -1,0 +1,122 @@
+// A storage that tries again: transient faults, lost connections and peers that say nothing, with growing pauses.
+
+import { randomInt } from 'node:crypto';
+import { RemoteFault, isKind } from './problem.ts';
+import type { Range, Storage, StoredFile } from './storage.ts';
+
+export interface RetryOptions {
+  /** In all, the first included. */
+  readonly attempts: number;
+  /** Milliseconds before the second attempt; doubles with each, up to `longest`, half of it by chance. */
+  readonly pause: number;
+  readonly longest: number;
+  /** Milliseconds that one attempt may take, besides one second for every 64 KiB that it moves. */
+  readonly timeout: number;
+  readonly signal: AbortSignal;
+}
+
+export const usualRetries = { attempts: 5, pause: 250, longest: 10_000, timeout: 60_000 } as const;
+
+export class RetryingStorage implements Storage {
+  readonly label: string;
+  readonly readOnly: boolean;
+  readonly canList: boolean;
+  readonly jobs: number;
+  readonly #inner: Storage;
+  readonly #options: RetryOptions;
+
+  constructor(inner: Storage, options: RetryOptions) {
+    this.#inner = inner;
+    this.#options = options;
+    this.label = inner.label;
+    this.readOnly = inner.readOnly;
+    this.canList = inner.canList;
+    this.jobs = inner.jobs;
+  }
+
+  list(prefix: string): Promise<readonly StoredFile[]> {
+    // A listing comes in many answers: it gets the time of a large transfer.
+    return this.#persist(16 << 20, () => this.#inner.list(prefix));
+  }
+
+  stat(key: string): Promise<StoredFile | undefined> {
+    return this.#persist(0, () => this.#inner.stat(key));
+  }
+
+  read(key: string, range?: Range): Promise<Buffer> {
+    return this.#persist(range?.length ?? 16 << 20, async () => {
+      const bytes = await this.#inner.read(key, range);
+      if (range !== undefined && bytes.length !== range.length)
+        throw new RemoteFault(
+          'transient',
+          `${this.label} sent ${bytes.length} bytes of "${key}" instead of ${range.length}`,
+        );
+      return bytes;
+    });
+  }
+
+  async write(key: string, bytes: Uint8Array): Promise<void> {
+    if (this.readOnly) throw readOnlyFault(this.label);
+    await this.#persist(bytes.length, () => this.#inner.write(key, bytes));
+  }
+
+  async remove(keys: readonly string[]): Promise<void> {
+    if (this.readOnly) throw readOnlyFault(this.label);
+    if (keys.length > 0) await this.#persist(keys.length << 10, () => this.#inner.remove(keys));
+  }
+
+  async #persist<T>(bytes: number, work: () => Promise<T>): Promise<T> {
+    const { attempts, signal } = this.#options;
+    for (let attempt = 1; ; attempt++) {
+      if (signal.aborted) throw new RemoteFault('interrupted', 'interrupted');
+      try {
+        return await this.#limited(bytes, work);
+      } catch (error) {
+        if (!isKind(error, 'transient', 'offline') || attempt >= attempts) throw error;
+      }
+      await this.#rest(attempt);
+    }
+  }
+
+  /** What is given up goes on in the background and is not listened to any more. */
+  async #limited<T>(bytes: number, work: () => Promise<T>): Promise<T> {
+    const limit = this.#options.timeout + (bytes / (64 << 10)) * 1000;
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_resolve, reject) => {
+      const fault = new RemoteFault(
+        'transient',
+        `${this.label} did not answer within ${Math.round(limit / 1000)} s`,
+        'try again later, or give it more time with `timeout:` of the remote',
+      );
+      timer = setTimeout(() => reject(fault), limit);
+    });
+    try {
+      return await Promise.race([work(), late]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async #rest(attempt: number): Promise<void> {
+    const { pause, longest, signal } = this.#options;
+    const full = Math.min(longest, pause * 2 ** (attempt - 1));
+    const length = full / 2 + randomInt(Math.max(1, Math.ceil(full / 2)));
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(done, length);
+      function done(): void {
+        clearTimeout(timer);
+        signal.removeEventListener('abort', done);
+        resolve();
+      }
+      signal.addEventListener('abort', done);
+    });
+  }
+}
+
+export function readOnlyFault(label: string): RemoteFault {
+  return new RemoteFault(
+    'read-only',
+    `${label} can only be read`,
+    'push to another remote: `dagrun remote list` shows them',
+  );
+}

@@ -1,0 +1,38 @@
+// What a place has to be able to do to be a remote: keep small files (pieceSize at most) under keys. One implementation a kind of place.
+// Knows nothing of runs, objects or packs.
+
+/** No file on a remote is larger, but for listings: memory is bounded by this times the transfers at a time. */
+export const pieceSize = 16 << 20;
+
+export interface StoredFile {
+  readonly key: string;
+  readonly size: number;
+  /** Milliseconds since the epoch, by the clock of the remote; null where it does not tell. */
+  readonly modified: number | null;
+}
+
+export interface Range {
+  readonly offset: number;
+  readonly length: number;
+}
+
+/** Keys are relative, with `/` between parts. Every function throws RemoteFault. */
+export interface Storage {
+  /** What messages call it: `remote "origin" (s3://bucket/prefix)`. */
+  readonly label: string;
+  readonly readOnly: boolean;
+  /** False: a web server; there is the catalogue instead. */
+  readonly canList: boolean;
+  /** Transfers at a time. */
+  readonly jobs: number;
+  /** Every file below a prefix that ends with a slash (or all of them, for the empty prefix); none where there is nothing. */
+  list(prefix: string): Promise<readonly StoredFile[]>;
+  /** Undefined where there is no such file. */
+  stat(key: string): Promise<StoredFile | undefined>;
+  /** The bytes of a file or of a part of it; a part that the file does not have is a transient problem. */
+  read(key: string, range?: Range): Promise<Buffer>;
+  /** Replaces the file in one step where the place can do that; what was written is there when it returns. */
+  write(key: string, bytes: Uint8Array): Promise<void>;
+  /** Those that are not there are no problem. */
+  remove(keys: readonly string[]): Promise<void>;
+}

@@ -1,0 +1,181 @@
+// Uploading objects: small ones in packs, large ones in pieces; what is there already stays there. Every byte is checked against the
+// digest that it is known by, so that damage in the cache of this machine goes no further.
+
+import { open, readFile, stat } from 'node:fs/promises';
+import { statSync } from 'node:fs';
+import { DigestStream, digestBytes } from '../core/digest.ts';
+import type { Digest } from '../core/digest.ts';
+import { codeOf, err, ok } from '../core/result.ts';
+import type { Result } from '../core/result.ts';
+import type { RunEntry } from '../plan/record.ts';
+import { pieceRange } from './contents.ts';
+import type { LargeObject, Located } from './contents.ts';
+import { blobKey, packKey } from './keys.ts';
+import type { Sha256 } from './keys.ts';
+import type { LocalCache } from './local.ts';
+import { PackBuilder, encodeIndex, sha256, smallObject } from './pack.ts';
+import type { Pack } from './pack.ts';
+import { inParallel } from './pool.ts';
+import type { Progress } from './progress.ts';
+import { pieceSize } from './storage.ts';
+import type { Storage } from './storage.ts';
+import type { RemoteView } from './view.ts';
+
+export interface Needed {
+  readonly digest: Digest;
+  readonly size: number;
+}
+
+/** Every object that the outs of a run need, folders' manifests included. The error says which is not there. */
+export function closureOf(local: LocalCache, entry: RunEntry): Result<ReadonlyMap<Digest, Needed>, string> {
+  const needs = new Map<Digest, Needed>();
+  for (const { content } of entry.outs) {
+    if (content.kind === 'file') {
+      needs.set(content.digest, { digest: content.digest, size: content.size });
+      continue;
+    }
+    const manifest = local.manifest(content.digest);
+    const size = statSync(local.objectPath(content.digest), { throwIfNoEntry: false })?.size;
+    if (!manifest.ok || size === undefined)
+      return err(`the list of the files of "${content.digest}" is not in the cache`);
+    for (const file of manifest.value)
+      if (file.kind === 'file') needs.set(file.digest, { digest: file.digest, size: file.size });
+    needs.set(content.digest, { digest: content.digest, size });
+  }
+  for (const { digest, size } of needs.values()) {
+    if (!local.has(digest, size)) return err(`object ${digest} is not in the cache`);
+  }
+  return ok(needs);
+}
+
+/** Few pieces are asked for one by one; for many all blobs are listed. */
+const askAtMost = 64;
+
+interface Context {
+  readonly view: RemoteView;
+  readonly force: boolean;
+  readonly progress: Progress;
+}
+
+/** Something to send, in memory. */
+interface Parcel {
+  readonly sha: Sha256;
+  readonly bytes: Uint8Array;
+  /** The pack that it is; its objects count once its index is there. */
+  readonly pack: Pack | null;
+}
+
+export class Uploader {
+  readonly #storage: Storage;
+  readonly #local: LocalCache;
+  readonly #context: Context;
+  /** Objects that are there, as far as this push knows. */
+  readonly #located = new Map<Digest, Located>();
+  readonly #sent = new Set<Sha256>();
+
+  constructor(storage: Storage, local: LocalCache, context: Context) {
+    this.#storage = storage;
+    this.#local = local;
+    this.#context = context;
+  }
+
+  /** Where the objects lie now. Those that turned out damaged or gone in the cache of this machine are left out. */
+  async upload(needs: ReadonlyMap<Digest, Needed>): Promise<ReadonlyMap<Digest, Located>> {
+    const { force, view, progress } = this.#context;
+    const missing = [...needs.values()].filter(({ digest }) => !this.#located.has(digest));
+    const small = missing.filter(({ size }) => size <= smallObject);
+    const packed = small.length === 0 || force ? new Map<Digest, Located>() : await view.packed();
+    const toPack = small.filter(({ digest, size }) => {
+      const there = packed.get(digest);
+      if (there?.size !== size) return true;
+      this.#located.set(digest, there);
+      return false;
+    });
+    const large = missing.filter(({ size }) => size > smallObject);
+    const pieces = large.reduce((sum, { size }) => sum + Math.ceil(size / pieceSize), 0);
+    const list = pieces > askAtMost;
+    progress.bytes += [...toPack, ...large].reduce((sum, { size }) => sum + size, 0);
+    progress.show();
+    await inParallel(this.#parcels(toPack, large), this.#storage.jobs, (parcel) => this.#send(parcel, list));
+    return this.#located;
+  }
+
+  async *#parcels(small: readonly Needed[], large: readonly Needed[]): AsyncGenerator<Parcel> {
+    const builder = new PackBuilder();
+    const finish = function* (): Generator<Parcel> {
+      const pack = builder.finish();
+      if (pack !== undefined) yield { sha: pack.sha, bytes: pack.bytes, pack };
+    };
+    for (const need of small) {
+      const bytes = await this.#readSmall(need);
+      if (bytes === undefined || builder.add(need.digest, bytes)) continue;
+      yield* finish();
+      builder.add(need.digest, bytes);
+    }
+    yield* finish();
+    for (const need of large) yield* this.#pieces(need);
+  }
+
+  /** Undefined where the object is gone or its bytes are not those of its digest. */
+  async #readSmall({ digest, size }: Needed): Promise<Buffer | undefined> {
+    try {
+      const bytes = await readFile(this.#local.objectPath(digest));
+      return bytes.length === size && digestBytes(bytes) === digest ? bytes : undefined;
+    } catch (error) {
+      if (codeOf(error) === undefined) throw error;
+      return undefined;
+    }
+  }
+
+  /** Reads a large object once, piece by piece. It counts as there once its last piece was read and its digest is right. */
+  async *#pieces({ digest, size }: Needed): AsyncGenerator<Parcel> {
+    const path = this.#local.objectPath(digest);
+    const found = await stat(path).catch(() => undefined);
+    if (found?.size !== size) return;
+    const file = await open(path, 'r');
+    try {
+      const stream = new DigestStream();
+      const pieces: Sha256[] = [];
+      for (let index = 0; index * pieceSize < size; index++) {
+        const { offset, length } = pieceRange({ size }, index);
+        const bytes = Buffer.allocUnsafe(length);
+        const { bytesRead } = await file.read(bytes, 0, length, offset);
+        if (bytesRead !== length) return;
+        stream.update(bytes);
+        const sha = sha256(bytes);
+        pieces.push(sha);
+        yield { sha, bytes, pack: null };
+      }
+      const object: LargeObject = { kind: 'large', digest, size, pieces };
+      if (stream.digest() !== digest) return;
+      this.#located.set(digest, object);
+      this.#context.progress.objectsDone++;
+    } finally {
+      await file.close();
+    }
+  }
+
+  async #send({ sha, bytes, pack }: Parcel, list: boolean): Promise<void> {
+    const { progress } = this.#context;
+    if (!(await this.#isThere(sha, bytes.length, list))) {
+      await this.#storage.write(blobKey(sha), bytes);
+      this.#sent.add(sha);
+      progress.moved(bytes.length);
+    } else {
+      progress.bytes -= bytes.length;
+    }
+    if (pack === null) return;
+    await this.#storage.write(packKey(sha), Buffer.from(encodeIndex(pack.objects)));
+    for (const object of pack.objects) this.#located.set(object.digest, object);
+    progress.objectsDone += pack.objects.length;
+  }
+
+  async #isThere(sha: Sha256, size: number, list: boolean): Promise<boolean> {
+    const { force, view } = this.#context;
+    // Nothing is ever read of a pack of nothing but empty files.
+    if (size === 0 || this.#sent.has(sha)) return true;
+    if (force || (await view.isFresh())) return false;
+    if (list) return (await view.blobs()).get(sha) === size;
+    return (await this.#storage.stat(blobKey(sha)))?.size === size;
+  }
+}
