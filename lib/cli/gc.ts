@@ -24,6 +24,9 @@ export const command: Command = {
     'all-branches': { type: 'boolean', help: 'keep what any git branch or tag uses' },
     'older-than': { type: 'string', value: 'AGE', help: 'keep runs younger than AGE (30d, 12h, 90m)' },
     'keep-last': { type: 'string', value: 'N', help: 'keep the newest N runs of each stage' },
+    remote: { type: 'boolean', help: 'from a remote, not from the cache' },
+    name: { type: 'string', short: 'r', value: 'NAME', help: 'with --remote: which one' },
+    grace: { type: 'string', value: 'AGE', help: 'with --remote: what is younger stays (default: 1h)' },
     dry: { type: 'boolean', help: 'only say what would be removed' },
     json: { type: 'boolean', help: 'JSON: {"runs", "objects", "logs", "bytes", "dry"}' },
   },
@@ -33,6 +36,16 @@ export const command: Command = {
 async function collect(project: Project, invocation: Invocation): Promise<Result<ExitCode, CommandFailure>> {
   const scope = readScope(invocation);
   if (!scope.ok) return scope;
+  const age = textOf(invocation, 'grace');
+  const grace = age === undefined ? null : secondsOf(age);
+  if (Number.isNaN(grace))
+    return err(failure('usage', { message: `--grace takes an age such as 2h or 1d, not "${age ?? ''}"` }));
+  if (isSet(invocation, 'remote')) {
+    const { collectFromRemote } = await import('./remote-gc.ts');
+    return collectFromRemote(project, invocation, { scope: scope.value, grace });
+  }
+  const foreign = ['name', 'grace'].find((flag) => invocation.flags[flag] !== undefined);
+  if (foreign !== undefined) return err(failure('usage', { message: `--${foreign} goes with --remote` }));
   const kept = planCollection(project, scope.value, Date.now());
   if (!kept.ok) return kept;
   const dry = isSet(invocation, 'dry');

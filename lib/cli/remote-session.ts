@@ -29,7 +29,7 @@ export async function accessFor(
 ): Promise<Result<RemoteAccess, CommandFailure>> {
   const jobs = numberOf(invocation, 'jobs', 1);
   if (!jobs.ok) return jobs;
-  const access = await chooseRemote(project, textOf(invocation, 'remote'));
+  const access = await chooseRemote(project, textOf(invocation, 'remote') ?? textOf(invocation, 'name'));
   if (!access.ok || jobs.value === undefined) return access;
   return { ok: true, value: { ...access.value, options: { ...access.value.options, jobs: String(jobs.value) } } };
 }

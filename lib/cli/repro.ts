@@ -14,12 +14,13 @@ import type { Assessment } from '../run/assess.ts';
 import { foreseeRefusal } from '../run/preflight.ts';
 import type { Project } from '../run/project.ts';
 import { reproduce } from '../run/reproduce.ts';
+import type { RunSharing } from '../run/sharing.ts';
 import { rememberStandstill } from '../run/standstill.ts';
 import type { ReproduceOptions } from '../run/reproduce.ts';
 import type { Command, Invocation } from './command.ts';
 import { interruptible } from './interrupt.ts';
 import { LazyExecutor } from './lazy-executor.ts';
-import { exclusively, executorOption, isSet, numberOf, open, plan, usingCache } from './session.ts';
+import { exclusively, executorOption, isSet, numberOf, open, plan, textOf, usingCache } from './session.ts';
 
 export const command: Command = {
   name: 'repro',
@@ -50,6 +51,9 @@ export const command: Command = {
     'no-commit': { type: 'boolean', help: 'store nothing in the cache (see `dagrun commit`)' },
     'no-run-cache': { type: 'boolean', help: 'execute instead of restoring known results' },
     'allow-missing': { type: 'boolean', help: 'missing data counts as unchanged where the lock knows it' },
+    pull: { type: 'boolean', help: 'fetch known results from the remote instead of executing' },
+    push: { type: 'boolean', help: 'share results with the remote as stages end' },
+    remote: { type: 'string', short: 'r', value: 'NAME', help: 'the remote of --pull and --push' },
     wait: { type: 'boolean', help: 'wait while another dagrun works here' },
     json: { type: 'boolean', help: 'one JSON event a line' },
     quiet: { type: 'boolean', short: 'q', help: 'only failures and warnings' },
@@ -117,10 +121,16 @@ function findClash(invocation: Invocation): CommandFailure | undefined {
     ['keep-going', 'ignore-errors'],
     ['quiet', 'verbose'],
     ['dry', 'wait'],
+    ['dry', 'pull'],
+    ['dry', 'push'],
+    ['pull', 'no-run-cache'],
+    ['push', 'no-commit'],
   ] as const;
   const clash = pairs.find(([a, b]) => isSet(invocation, a) && isSet(invocation, b));
   if (clash !== undefined)
     return failure('usage', { message: `--${clash[0]} and --${clash[1]} cannot be used together` });
+  if (invocation.flags['remote'] !== undefined && !isSet(invocation, 'pull') && !isSet(invocation, 'push'))
+    return failure('usage', { message: '--remote goes with --pull or --push' });
   const aimless = (['single-item', 'downstream'] as const).find(
     (flag) => isSet(invocation, flag) && invocation.args.length === 0,
   );
@@ -207,21 +217,48 @@ async function perform(
     return exclusively(invocation, { wait: isSet(invocation, 'wait'), signal, onWait }, async () => {
       const prepared = await prepare(invocation, limits, reporter);
       if (!prepared.ok) return prepared;
-      return usingCache(prepared.value.project, 'repro', () => runPlan(prepared.value, signal, reporter));
+      return usingCache(prepared.value.project, 'repro', () =>
+        shareAndRun(invocation, prepared.value, signal, reporter),
+      );
     });
   });
+}
+
+/** With a remote where one is asked for: it is loaded, and asked a first time, before anything is run. */
+async function shareAndRun(
+  invocation: Invocation,
+  prepared: Prepared,
+  signal: AbortSignal,
+  reporter: Reporter,
+): Promise<Result<ExitCode, CommandFailure>> {
+  const pull = isSet(invocation, 'pull');
+  const push = isSet(invocation, 'push');
+  if (!pull && !push) return runPlan(prepared, signal, reporter);
+  const { project, selected } = prepared;
+  const { chooseRemote } = await import('../run/remote-settings.ts');
+  const access = await chooseRemote(project, textOf(invocation, 'remote'));
+  if (!access.ok) return access;
+  const { openSharing } = await import('../run/sharing.ts');
+  const report = (event: RunEvent): void => reporter.report(event);
+  const sharing = await openSharing(project, selected, access.value, { pull, push, report, signal });
+  if (!sharing.ok) return sharing;
+  const done = await runPlan(prepared, signal, reporter, sharing.value);
+  return done.ok && done.value === exitCodes.done && sharing.value.failed ? ok(exitCodes.failed) : done;
 }
 
 async function runPlan(
   { project, selected, options }: Prepared,
   signal: AbortSignal,
   reporter: Reporter,
+  sharing?: RunSharing,
 ): Promise<Result<ExitCode, CommandFailure>> {
   const report = (event: RunEvent): void => reporter.report(event);
   const onWarning = (message: string, hint?: string): void => report({ kind: 'warning', message, hint });
   const executor = new LazyExecutor({ project, heartbeat: project.execution.heartbeat, onWarning });
   try {
-    const done = await reproduce(project, selected, options, { report, executor, signal, now: Date.now });
+    const io = { report, executor, signal, now: Date.now, ...(sharing === undefined ? {} : { sharing }) };
+    const done = await reproduce(project, selected, options, io);
+    await sharing?.finish();
     if (signal.aborted) report({ kind: 'interrupted', signal: String(signal.reason) });
     if (!done.ok) return done;
     report(done.value);

@@ -1,6 +1,6 @@
 // `dagrun status`
 
-import { exitCodes } from '../core/failure.ts';
+import { exitCodes, failure } from '../core/failure.ts';
 import type { CommandFailure, ExitCode } from '../core/failure.ts';
 import { err, ok } from '../core/result.ts';
 import type { Result } from '../core/result.ts';
@@ -27,6 +27,8 @@ export const command: Command = {
     check: { type: 'boolean', help: 'exit 1 when anything is not fresh' },
     'allow-missing': { type: 'boolean', help: 'missing data counts as unchanged where the lock knows it' },
     executor: executorOption,
+    remote: { type: 'boolean', help: 'instead: which recorded runs are here, on the remote, or on both' },
+    name: { type: 'string', short: 'r', value: 'NAME', help: 'with --remote: which one' },
     json: { type: 'boolean', help: 'JSON: {"stages": [{name, state, reasons}]}' },
     quiet: { type: 'boolean', short: 'q', help: 'print nothing' },
     verbose: { type: 'boolean', short: 'v', help: 'every stage and every reason' },
@@ -39,6 +41,11 @@ async function run(invocation: Invocation): Promise<Result<ExitCode, CommandFail
   if (!project.ok) return project;
   const selected = plan(project.value, invocation.args);
   if (!selected.ok) return selected;
+  if (isSet(invocation, 'remote')) {
+    const { statusOfRemote } = await import('./remote-status.ts');
+    return statusOfRemote(project.value, selected.value, invocation);
+  }
+  if (invocation.flags['name'] !== undefined) return err(failure('usage', { message: '--name goes with --remote' }));
   const rules = {
     force: false,
     forceDownstream: false,

@@ -64,7 +64,6 @@ function connect(access: RemoteAccess, timeout: number): Storage {
         config: definedOf(config),
         secrets: Object.values(secrets).filter((secret) => secret.length >= 4),
         places: access.places,
-        timeout: timeout + 16 * 1000,
         credentialHint: `${credentialHint}; see docs/remotes.md`,
       });
     }

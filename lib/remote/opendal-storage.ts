@@ -17,11 +17,9 @@ interface Operator {
   read(path: string, options?: { offset: bigint; size: bigint }): Promise<Buffer>;
   write(path: string, bytes: Buffer): Promise<unknown>;
   delete(path: string): Promise<void>;
-  layer(layer: unknown): Operator;
 }
 interface OpenDal {
   readonly Operator: new (scheme: string, options: Record<string, string>) => Operator;
-  readonly layers: { readonly TimeoutLayer: new () => { timeout: number; ioTimeout: number; build(): unknown } };
 }
 
 export interface OpenDalOptions {
@@ -34,8 +32,6 @@ export interface OpenDalOptions {
   readonly secrets: readonly string[];
   /** Folders or files beside which the package is looked for. */
   readonly places: readonly string[];
-  /** Milliseconds that a request may take. */
-  readonly timeout: number;
   /** Where secrets of this kind of remote come from. */
   readonly credentialHint: string;
 }
@@ -78,12 +74,9 @@ export class OpenDalStorage implements Storage {
     this.label = options.label;
     this.jobs = options.jobs;
     this.#options = options;
-    const { Operator, layers } = loadOpenDal(options.label, options.places);
-    const limit = new layers.TimeoutLayer();
-    limit.timeout = options.timeout;
-    limit.ioTimeout = options.timeout;
+    const { Operator } = loadOpenDal(options.label, options.places);
     try {
-      this.#operator = new Operator(options.scheme, { ...options.config }).layer(limit.build());
+      this.#operator = new Operator(options.scheme, { ...options.config });
     } catch (error) {
       throw this.#fault(error, '');
     }
@@ -170,11 +163,11 @@ export class OpenDalStorage implements Storage {
       return new RemoteFault('denied', `${label}: there are no credentials`, credentialHint);
     if (/^NotFound/.test(says)) return new RemoteFault('missing', `${at} is not there`);
     if (
-      /dns error|Connection refused|error trying to connect|ConnectError|network is unreachable|tcp connect/i.test(says)
+      /dns error|Connection refused|error trying to connect|error sending request|ConnectError|network is unreachable|tcp connect/i.test(says)
     )
       return new RemoteFault(
         'offline',
-        `${label} cannot be reached (${brief(says)})`,
+        `${label} cannot be reached`,
         'check the network and the endpoint of the remote',
       );
     if (/^ConfigInvalid/.test(says))

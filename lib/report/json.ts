@@ -69,6 +69,10 @@ export function eventToJson(event: RunEvent): Readonly<Record<string, unknown>> 
       return { kind: event.kind, stage: event.stage, action: event.action, reasons: event.reasons };
     case 'warning':
       return { kind: event.kind, message: event.message, hint: event.hint };
+    case 'transfer': {
+      const { kind, remote, direction, runs, objects, bytes } = event;
+      return { kind, remote, direction, runs, objects, bytes };
+    }
     case 'interrupted':
       return { kind: event.kind, signal: event.signal };
     case 'summary': {

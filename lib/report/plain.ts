@@ -8,7 +8,7 @@ import { formatElapsed, formatSeconds } from './format.ts';
 import type { ReporterOptions } from './options.ts';
 import { Sink } from './sink.ts';
 import { Tally } from './tally.ts';
-import { failureBlock, hintLines, listReasons, peakText, planWords, skipWords } from './words.ts';
+import { failureBlock, hintLines, listReasons, peakText, planWords, skipWords, transferLine } from './words.ts';
 import type { EventOf } from './words.ts';
 
 export interface PlainOptions extends ReporterOptions {
@@ -76,6 +76,8 @@ export class PlainReporter implements Reporter {
         return this.#planned(event);
       case 'warning':
         return this.#warning(event);
+      case 'transfer':
+        return [transferLine(event)];
       case 'interrupted':
         return [`interrupted by ${cleanLine(event.signal)}: stopping`];
       case 'summary':

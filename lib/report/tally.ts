@@ -26,6 +26,7 @@ export class Tally {
       case 'stage-output':
       case 'stage-progress':
       case 'warning':
+      case 'transfer':
       case 'summary':
         return;
       case 'interrupted':

@@ -5,7 +5,16 @@ import type { Reason } from '../core/reason.ts';
 import type { Colours } from './colour.ts';
 import { cleanLine, cleanLines, displayWidth, padEnd, truncateEnd } from './display.ts';
 import { formatSeconds } from './format.ts';
-import { failureBlock, hintLines, listReasons, peakText, planWords, skipWords, tellingReasons } from './words.ts';
+import {
+  failureBlock,
+  hintLines,
+  listReasons,
+  peakText,
+  planWords,
+  skipWords,
+  tellingReasons,
+  transferLine,
+} from './words.ts';
 import type { EventOf } from './words.ts';
 
 export interface LineContext {
@@ -48,6 +57,8 @@ export function linesOf(event: RunEvent, context: LineContext): readonly string[
         : [headLine(planMarks(colours)[event.action], event.stage, planWords[event.action], event.reasons, context)];
     case 'warning':
       return warningLines(event, context);
+    case 'transfer':
+      return [transferLine(event)];
     case 'interrupted':
       return [colours.yellow(`interrupted by ${cleanLine(event.signal)}: stopping`)];
   }

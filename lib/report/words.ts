@@ -5,7 +5,7 @@ import { describeReason, describeReasonFully } from '../core/reason.ts';
 import type { Reason } from '../core/reason.ts';
 import type { JobEnd } from '../plan/ports.ts';
 import { cleanLine, cleanLines } from './display.ts';
-import { formatBytes, formatLimit, formatSeconds } from './format.ts';
+import { formatBytes, formatCount, formatLimit, formatSeconds } from './format.ts';
 
 export type EventOf<Kind extends RunEvent['kind']> = Extract<RunEvent, { readonly kind: Kind }>;
 
@@ -116,4 +116,12 @@ export function hintLines(hint: string): string[] {
 /** A stage name as it can be pasted into a shell. */
 function shellWord(name: string): string {
   return /^[\w@%+=:,./-]+$/.test(name) ? name : `'${name.replaceAll("'", `'\\''`)}'`;
+}
+
+/** What a run moved from or to a remote. */
+export function transferLine(event: Extract<RunEvent, { kind: 'transfer' }>): string {
+  const { remote, direction, runs, objects, bytes } = event;
+  const way = direction === 'pushed' ? 'to' : 'from';
+  if (runs === 0) return `nothing ${direction} ${way} ${remote}`;
+  return `${direction} ${formatCount(runs, 'run')}, ${formatCount(objects, 'object')} (${formatBytes(bytes)}) ${way} ${remote}`;
 }

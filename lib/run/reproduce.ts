@@ -14,6 +14,7 @@ import type { Decision, Evidence } from '../plan/decide.ts';
 import { executorOf, jobsInFlight, poolsOnCluster } from '../plan/placement.ts';
 import { Schedule } from '../plan/schedule.ts';
 import type { Blocked, FailurePolicy, Outcome } from '../plan/schedule.ts';
+import type { Fingerprint } from '../plan/parts.ts';
 import type { LockEntry } from '../plan/record.ts';
 import type { Plan } from '../plan/select.ts';
 import { gatherEvidence, rememberedOuts } from './evidence.ts';
@@ -71,6 +72,11 @@ export async function reproduce(
 
 type Kind<K extends Decision['kind']> = Extract<Decision, { readonly kind: K }>;
 
+/** Whatever is known of these inputs, the stage is to run. */
+function isMeant({ reasons }: Kind<'execute'>): boolean {
+  return reasons.some((reason) => reason.kind === 'forced' || reason.kind === 'always-changed');
+}
+
 class Reproduction {
   readonly #project: Project;
   readonly #plan: Plan;
@@ -85,6 +91,8 @@ class Reproduction {
   readonly #executed = new Set<number>();
   /** Why a stage is to be executed, from when it was first considered: a twin or a lost object may change what it is by then. */
   readonly #reasons = new Map<number, readonly Reason[]>();
+  /** With which inputs a remote was asked for the stage. */
+  readonly #asked = new Map<number, Fingerprint>();
   /** What is wrong with the plan, looked for when the first stage that is not up to date is met. */
   #faults: Promise<readonly Fault[]> | undefined;
   #refusal: CommandFailure | undefined;
@@ -157,6 +165,7 @@ class Reproduction {
         break;
       case 'execute':
         this.#reasons.set(index, decision.reasons);
+        if (this.#asksRemote(index, evidence, decision)) return;
         if (this.#awaitsTwin(index, evidence, decision)) return;
         this.#enqueue(index, evidence.stage);
         this.#admit();
@@ -185,10 +194,25 @@ class Reproduction {
     if (kind !== 'execute') await this.#io.executor.recover?.(this.#nameOf(index), null);
   }
 
+  /** True where a remote may know the result: the stage is considered again once it has answered. */
+  #asksRemote(index: number, { stage, inputs }: Evidence, decision: Kind<'execute'>): boolean {
+    const { sharing } = this.#io;
+    if (sharing === undefined || inputs.kind !== 'known' || this.#options.noRunCache) return false;
+    if (isMeant(decision) || stage.outs.length === 0 || this.#asked.get(index) === inputs.fingerprint) return false;
+    this.#asked.set(index, inputs.fingerprint);
+    this.#restoring++;
+    this.#launch(async () => {
+      await sharing.fetch(inputs.fingerprint);
+      this.#restoring--;
+      if (!this.#ended) await this.#consider(index);
+    });
+    return true;
+  }
+
   /** True where the stage is considered again later, when another has made its result. */
-  #awaitsTwin(index: number, { inputs }: Evidence, { reasons }: Kind<'execute'>): boolean {
-    const meant = reasons.some((reason) => reason.kind === 'forced' || reason.kind === 'always-changed');
-    if (inputs.kind !== 'known' || meant || this.#options.noRunCache || this.#options.noCommit) return false;
+  #awaitsTwin(index: number, { inputs }: Evidence, decision: Kind<'execute'>): boolean {
+    if (inputs.kind !== 'known' || isMeant(decision) || this.#options.noRunCache || this.#options.noCommit)
+      return false;
     return this.#twins.awaits(index, inputs.fingerprint);
   }
 
@@ -286,6 +310,7 @@ class Reproduction {
     this.#record(name, end.lock, end.result.forget);
     this.#executed.add(index);
     this.#ledger.executed(name, end.result, end.runId);
+    this.#io.sharing?.share(this.#project.graph.stages[index]!, inputs.fingerprint);
     this.#settle(index, 'done');
     return 'over';
   }
@@ -304,6 +329,7 @@ class Reproduction {
     }
     if (end.lock !== undefined) this.#record(name, end.lock);
     this.#ledger.restored(name, decision.from, decision.reasons, startedAt);
+    if (evidence.inputs.kind === 'known') this.#io.sharing?.share(evidence.stage, evidence.inputs.fingerprint);
     this.#settle(index, 'done');
     return 'over';
   }

@@ -45,6 +45,7 @@ export const samples: { readonly [K in Kind]: Extract<RunEvent, { readonly kind:
   'stage-blocked': { kind: 'stage-blocked', stage: 'report', by: 'train@b' },
   'stage-planned': { kind: 'stage-planned', stage: 'publish', action: 'execute', reasons: [{ kind: 'never-run' }] },
   warning: { kind: 'warning', message: 'a cache entry is damaged', hint: 'dagrun cache verify --repair' },
+  transfer: { kind: 'transfer', remote: 'origin', direction: 'pushed', runs: 2, objects: 7, bytes: 4096 },
   interrupted: { kind: 'interrupted', signal: 'SIGINT' },
   summary: {
     kind: 'summary',

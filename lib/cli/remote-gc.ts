@@ -1,0 +1,38 @@
+// `dagrun gc --remote`
+
+import { exitCodes } from '../core/failure.ts';
+import type { CommandFailure, ExitCode } from '../core/failure.ts';
+import { ok } from '../core/result.ts';
+import type { Result } from '../core/result.ts';
+import { defaultGrace } from '../remote/collect.ts';
+import { formatBytes, formatCount } from '../report/format.ts';
+import type { GcScope } from '../run/collect.ts';
+import { collectRemoteRuns } from '../run/remote.ts';
+import type { Project } from '../run/project.ts';
+import type { Invocation } from './command.ts';
+import { interruptible } from './interrupt.ts';
+import { accessFor } from './remote-session.ts';
+import { isSet } from './session.ts';
+
+/** `grace` in seconds; null: the usual. */
+export async function collectFromRemote(
+  project: Project,
+  invocation: Invocation,
+  { scope, grace }: { readonly scope: GcScope; readonly grace: number | null },
+): Promise<Result<ExitCode, CommandFailure>> {
+  const access = await accessFor(project, invocation);
+  if (!access.ok) return access;
+  const dry = isSet(invocation, 'dry');
+  const milliseconds = grace === null ? defaultGrace : grace * 1000;
+  const done = await interruptible((signal) =>
+    collectRemoteRuns(project, access.value, { scope, grace: milliseconds, dry, signal }),
+  );
+  if (!done.ok) return done;
+  const { runs, files, bytes } = done.value;
+  const { name } = access.value;
+  const text = isSet(invocation, 'json')
+    ? JSON.stringify({ remote: name, runs, files, bytes, dry })
+    : `${dry ? 'would remove' : 'removed'} ${formatCount(runs, 'run')} and ${formatCount(files, 'file')} from ${name}: ${formatBytes(bytes)}`;
+  invocation.io.stdout.write(`${text}\n`);
+  return ok(exitCodes.done);
+}
