@@ -1,7 +1,7 @@
 // Everything that has to hold before a change lands: install, lint, formatting, types, tests, the package, and this repository's own pipeline
 // in a fresh copy, twice: the second run may execute nothing. The last line counts what passed and what failed.
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -25,6 +25,27 @@ function run(command, args, options = {}) {
 function step(name, command, args) {
   console.log(`\n== ${name}`);
   return note(name, run(command, args));
+}
+
+/** What the tests of remotes talk to. Where it cannot be had, they say that they were not run; nothing fails. */
+function servers() {
+  console.log('\n== servers for the tests of remotes');
+  const place = join(root, 'test', 'remote', 'servers');
+  const options = { timeout: 300_000, stdio: ['ignore', 'ignore', 'inherit'] };
+  const node = run('npm', ['install', '--prefix', place, '--no-fund', '--no-audit', '--no-package-lock'], options);
+  const pip = [
+    '-m',
+    'pip',
+    'install',
+    '--quiet',
+    '--target',
+    join(place, 'python'),
+    '-r',
+    join(place, 'requirements.txt'),
+  ];
+  const python = existsSync(join(place, 'python', 'swift')) || run('python3', pip, options);
+  if (!node) console.log('not run: tests of remotes that need opendal (npm could not install it)');
+  if (!python) console.log('not run: tests of remotes that need an S3 server (pip could not install it)');
 }
 
 /** Runs a selection of the tests. `variables` are set for them in addition. */
@@ -103,6 +124,7 @@ try {
     step('lint', 'npx', ['eslint', '.']);
     step('formatting', 'npx', ['prettier', '--check', '--log-level', 'warn', '.']);
     step('types', 'npx', ['tsc', '-p', '.']);
+    servers();
     allTests(folder);
     step('the package', process.execPath, ['scripts/try-package.mjs']);
     pipeline(folder);

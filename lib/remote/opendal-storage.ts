@@ -163,7 +163,9 @@ export class OpenDalStorage implements Storage {
       return new RemoteFault('denied', `${label}: there are no credentials`, credentialHint);
     if (/^NotFound/.test(says)) return new RemoteFault('missing', `${at} is not there`);
     if (
-      /dns error|Connection refused|error trying to connect|error sending request|ConnectError|network is unreachable|tcp connect/i.test(says)
+      /dns error|Connection refused|error trying to connect|error sending request|ConnectError|network is unreachable|tcp connect/i.test(
+        says,
+      )
     )
       return new RemoteFault(
         'offline',
