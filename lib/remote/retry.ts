@@ -35,8 +35,8 @@ export class RetryingStorage implements Storage {
   }
 
   list(prefix: string): Promise<readonly StoredFile[]> {
-    // A listing comes in many answers: it gets the time of a large transfer.
-    return this.#persist(16 << 20, () => this.#inner.list(prefix));
+    // A listing comes in many answers.
+    return this.#persist(4 << 20, () => this.#inner.list(prefix));
   }
 
   stat(key: string): Promise<StoredFile | undefined> {
@@ -44,7 +44,8 @@ export class RetryingStorage implements Storage {
   }
 
   read(key: string, range?: Range): Promise<Buffer> {
-    return this.#persist(range?.length ?? 16 << 20, async () => {
+    // What is read whole is small.
+    return this.#persist(range?.length ?? 256 << 10, async () => {
       const bytes = await this.#inner.read(key, range);
       if (range !== undefined && bytes.length !== range.length)
         throw new RemoteFault(

@@ -68,6 +68,7 @@ describe('TerminalReporter', () => {
         '▸ publish   would execute  never run here',
         '! a cache entry is damaged',
         '    hint: dagrun cache verify --repair',
+        'pushed 2 runs, 7 objects (4.0 KiB) to origin',
         'interrupted by SIGINT: stopping',
         '1 stage blocked by train@b: report',
         'interrupted after 3m 10s: 1 failed, 1 blocked, 1 skipped, 1 restored (saved 4m 10s), 1 executed',
