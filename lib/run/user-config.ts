@@ -9,8 +9,10 @@ import type { Result } from '../core/result.ts';
 import { isObject } from '../core/value.ts';
 import type { Value } from '../core/value.ts';
 
-/** `$XDG_CONFIG_HOME/dagrun/config.yaml`, or `~/.config/dagrun/config.yaml`. */
+/** `$DAGRUN_CONFIG`, or `dagrun/config.yaml` in `$XDG_CONFIG_HOME` (default `~/.config`). */
 export function userConfigPath(environment: Readonly<Record<string, string | undefined>>): string {
+  const own = environment['DAGRUN_CONFIG'];
+  if (own !== undefined && own !== '') return own;
   const xdg = environment['XDG_CONFIG_HOME'];
   const base = xdg !== undefined && xdg.startsWith('/') ? xdg : `${environment['HOME'] ?? homedir()}/.config`;
   return `${base}/dagrun/config.yaml`;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { failure } from '../core/failure.ts';
 import { err } from '../core/result.ts';
-import { parseUserSettings, settingsPath } from './user-settings.ts';
+import { parseUserSettings } from './user-settings.ts';
 
 function parse(value: unknown): unknown {
   const parsed = parseUserSettings(value, (message, hint) => err(failure('configuration', { message, hint })));
@@ -9,12 +9,6 @@ function parse(value: unknown): unknown {
 }
 
 describe('the settings of a user', () => {
-  it('is found where the environment says', () => {
-    expect(settingsPath({ HOME: '/h' })).toBe('/h/.config/dagrun/config.yaml');
-    expect(settingsPath({ HOME: '/h', XDG_CONFIG_HOME: '/x' })).toBe('/x/dagrun/config.yaml');
-    expect(settingsPath({ HOME: '/h', DAGRUN_CONFIG: '/c.yaml' })).toBe('/c.yaml');
-  });
-
   it('has everything that may be set', () => {
     const slurm = { partition: 'p', extra: ['--nice'], jobs: 9, heartbeat: 3 };
     expect(parse({ executor: 'slurm', slurm })).toEqual({

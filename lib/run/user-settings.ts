@@ -1,15 +1,14 @@
-// What a user settles once for all pipelines: a YAML file in the home folder. Read only where it is there.
+// What a user settles once for all pipelines about where stages run: keys of the user's configuration file.
 
-import { homedir } from 'node:os';
-import { readTextIfExists } from '../core/disk.ts';
 import { failure } from '../core/failure.ts';
 import type { CommandFailure } from '../core/failure.ts';
-import { err, messageOf, ok } from '../core/result.ts';
+import { err, ok } from '../core/result.ts';
 import type { Result } from '../core/result.ts';
 import { suggest } from '../core/suggest.ts';
 import { isExecutorName, refuseExtra } from '../pipeline/placement.ts';
 import { executorNames } from '../pipeline/pipeline.ts';
 import type { ExecutorName, SlurmSettings } from '../pipeline/pipeline.ts';
+import { readUserConfig, userConfigPath } from './user-config.ts';
 
 export interface UserSettings {
   /** Where stages run that do not say so. */
@@ -24,30 +23,16 @@ export interface UserSettings {
 const topKeys = ['executor', 'slurm'];
 const slurmKeys = ['partition', 'account', 'qos', 'extra', 'jobs', 'heartbeat'];
 
-/** `$DAGRUN_CONFIG`, or `dagrun/config.yaml` in `$XDG_CONFIG_HOME` (default `~/.config`). */
-export function settingsPath(environment: Readonly<Record<string, string | undefined>>): string {
-  const own = environment['DAGRUN_CONFIG'];
-  if (own !== undefined && own !== '') return own;
-  const folder = environment['XDG_CONFIG_HOME'];
-  const config = folder === undefined || folder === '' ? `${environment['HOME'] ?? homedir()}/.config` : folder;
-  return `${config}/dagrun/config.yaml`;
-}
-
 /** The settings; empty ones where there is no file. */
 export async function readUserSettings(
   environment: Readonly<Record<string, string | undefined>>,
 ): Promise<Result<UserSettings, CommandFailure>> {
-  const path = settingsPath(environment);
-  const fault = (message: string, hint?: string): Result<never, CommandFailure> =>
-    err(failure('configuration', { message: `${path}: ${message}`, hint }));
-  try {
-    const text = readTextIfExists(path);
-    if (text === undefined) return ok({ slurm: { extra: [] } });
-    const { parse } = await import('yaml');
-    return parseUserSettings(parse(text) ?? {}, fault);
-  } catch (error) {
-    return fault(messageOf(error));
-  }
+  const config = await readUserConfig(environment);
+  if (!config.ok) return config;
+  const path = userConfigPath(environment);
+  return parseUserSettings(config.value, (message, hint) =>
+    err(failure('configuration', { message: `${path}: ${message}`, hint })),
+  );
 }
 
 type Refuse = (message: string, hint?: string) => Result<never, CommandFailure>;
