@@ -67,10 +67,9 @@ describe('parseProgress', () => {
   });
 
   it('takes linear time for a hostile line', () => {
-    const started = performance.now();
-    expect(parseProgress(`::progress ${' '.repeat(60_000)}x`)).toBeUndefined();
-    expect(parseProgress(`::progress ${'1'.repeat(60_000)}x`)).toBeUndefined();
-    expect(parseProgress(`::progress 1 ${' \t'.repeat(30_000)}`)).toEqual({ fraction: 1, text: '' });
-    expect(performance.now() - started).toBeLessThan(1000);
+    // In quadratic time this would not end.
+    expect(parseProgress(`::progress ${' '.repeat(1_000_000)}x`)).toBeUndefined();
+    expect(parseProgress(`::progress ${'1'.repeat(1_000_000)}x`)).toBeUndefined();
+    expect(parseProgress(`::progress 1 ${' \t'.repeat(500_000)}`)).toEqual({ fraction: 1, text: '' });
   });
 });

@@ -30,10 +30,8 @@ stages:
 
 /** Either a pipeline that survives JSON, or faults that each have a message and, in their file, a place. Never an exception. */
 function check(text: string, variables: string = params): void {
-  const start = performance.now();
   const readSource = (path: string): string | undefined => (path === 'params.yaml' ? variables : undefined);
   const parsed = parsePipeline({ file: 'pipeline.yaml', lockFile: 'pipeline.lock', text, readSource });
-  expect(performance.now() - start).toBeLessThan(5000);
   if (parsed.ok) expect(JSON.parse(JSON.stringify(parsed.value))).toEqual(parsed.value);
   else {
     expect(parsed.error.length).toBeGreaterThan(0);

@@ -118,20 +118,3 @@ artifacts:
     });
   });
 });
-
-describe('speed', () => {
-  it('grows linearly with the number of stages', () => {
-    const text = (stages: number): string =>
-      `stages:\n${Array.from({ length: stages }, (_, i) => `  s${i}:\n    cmd: run ${i}\n    deps: [in${i}, lib]\n    params: [a.b]\n    outs:\n      - out${i}:\n          cache: false\n`).join('')}`;
-    const seconds = (stages: number): number => {
-      const source = text(stages);
-      const start = performance.now();
-      expect(pipelineOf(source).stages).toHaveLength(stages);
-      return performance.now() - start;
-    };
-    seconds(500);
-    const small = seconds(500);
-    const large = seconds(4000);
-    expect(large).toBeLessThan(Math.max(small, 50) * 8 * 4);
-  });
-});

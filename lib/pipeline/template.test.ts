@@ -32,9 +32,8 @@ describe('parseTemplate', () => {
   });
 
   it.each(['${', '${${', '${\n', '${a', '}${', '\\${'])('takes linear time: %j', (part) => {
-    const start = performance.now();
-    parseTemplate(part.repeat(300_000));
-    expect(performance.now() - start).toBeLessThan(3000);
+    // In quadratic time this would not end.
+    expect(parseTemplate(part.repeat(1_000_000)).length).toBeGreaterThan(0);
   });
 });
 

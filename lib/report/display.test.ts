@@ -42,10 +42,9 @@ describe('cleanLine', () => {
   });
 
   it('is quick on hostile input', () => {
-    const start = performance.now();
+    // In quadratic time this would not end.
     for (const piece of [`${esc}]`, `${esc}[`, '\u009b;', '\r', '\u0301', `${esc}P\u0007`])
-      cleanLine(piece.repeat(100_000));
-    expect(performance.now() - start).toBeLessThan(1000);
+      expect(cleanLine(piece.repeat(1_000_000)).length).toBeLessThan(5000);
   });
 
   it('never lets a control character through', () => {

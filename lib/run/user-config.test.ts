@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readUserConfig, userConfigPath } from './user-config.ts';
+import { readUserSettings } from './user-settings.ts';
 
 describe("the user's configuration file", () => {
   it('is found where the environment says', () => {
@@ -17,7 +18,8 @@ describe("the user's configuration file", () => {
     const environment = { DAGRUN_CONFIG: join(folder, 'config.yaml') };
     expect(await readUserConfig(environment)).toEqual({ ok: true, value: {} });
     writeFileSync(environment.DAGRUN_CONFIG, 'executor: slurm\nslurm: { jobs: 3 }\n');
-    expect(await readUserConfig(environment)).toEqual({ ok: true, value: { executor: 'slurm', slurm: { jobs: 3 } } });
+    expect(await readUserConfig(environment)).toEqual({ ok: true, value: { executor: 'slurm', slurm: { jobs: 3n } } });
+    expect(await readUserSettings(environment)).toMatchObject({ value: { executor: 'slurm', slurmJobs: 3 } });
     for (const wrong of ['secret: [hush', '- hush']) {
       writeFileSync(environment.DAGRUN_CONFIG, wrong);
       const read = await readUserConfig(environment);

@@ -5,6 +5,7 @@ import type { CommandFailure } from '../core/failure.ts';
 import { err, ok } from '../core/result.ts';
 import type { Result } from '../core/result.ts';
 import { suggest } from '../core/suggest.ts';
+import { toPlain } from '../core/value.ts';
 import { isExecutorName, refuseExtra } from '../pipeline/placement.ts';
 import { executorNames } from '../pipeline/pipeline.ts';
 import type { ExecutorName, SlurmSettings } from '../pipeline/pipeline.ts';
@@ -30,7 +31,7 @@ export async function readUserSettings(
   const config = await readUserConfig(environment);
   if (!config.ok) return config;
   const path = userConfigPath(environment);
-  return parseUserSettings(config.value, (message, hint) =>
+  return parseUserSettings(toPlain(config.value), (message, hint) =>
     err(failure('configuration', { message: `${path}: ${message}`, hint })),
   );
 }

@@ -163,4 +163,23 @@ describe('the workflow', () => {
     },
     4 * minutes,
   );
+
+  it(
+    'hands everything on through a remote where one is configured',
+    () => {
+      const remote = mkdtempSync(join(storage, 'remote-'));
+      const models = { d: tiny(3), e: tiny(4, { lr: 0.05 }) };
+      const vars = { DAGRUN_REMOTE: remote };
+      const stored = (): string[] => readdirSync(join(storage, 'caches'));
+      const before = stored();
+      const first = push(models, { vars });
+      expect(first.results).toMatchObject({ 'train (d)': 'success', 'train (e)': 'success', compare: 'success' });
+      expect(compared()).toEqual(['d', 'e']);
+      const second = push({ ...models, f: tiny(5, { lr: 0.05 }) }, { vars });
+      expect(legs(second)).toEqual(['f']);
+      expect(compared()).toEqual(['d', 'e', 'f']);
+      expect(stored()).toEqual(before);
+    },
+    5 * minutes,
+  );
 });

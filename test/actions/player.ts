@@ -41,6 +41,7 @@ interface WorkflowJob {
 }
 
 export interface Workflow {
+  readonly env?: Texts;
   readonly jobs: Readonly<Record<string, WorkflowJob>>;
 }
 
@@ -53,6 +54,8 @@ export interface Event {
   /** Number of the run. */
   readonly run: number;
   readonly github?: Readonly<Record<string, unknown>>;
+  /** Variables of the repository. */
+  readonly vars?: Texts;
   /** Of a composite action. */
   readonly inputs?: Texts;
   /** Runs before each `run:` step of a job; for faults. */
@@ -81,7 +84,7 @@ export function readWorkflow(name: string): Workflow {
 }
 
 /** Plays all jobs, in the order in which the file has them: each after those that it needs. */
-export function play({ jobs }: Workflow, event: Event): Played {
+export function play({ jobs, env = {} }: Workflow, event: Event): Played {
   const results: Record<string, JobResult> = {};
   const outputs: Record<string, Texts> = {};
   const logs: Record<string, string> = {};
@@ -92,14 +95,21 @@ export function play({ jobs }: Workflow, event: Event): Played {
       needed.map((other) => [other, { result: results[other], outputs: outputs[other] }]),
     );
     const success = needed.every((other) => results[other] === 'success');
-    const contexts = { github: githubContext(event), needs, runner: { os: 'Linux' }, inputs: event.inputs ?? {} };
+    const contexts = {
+      github: githubContext(event),
+      needs,
+      runner: { os: 'Linux' },
+      inputs: event.inputs ?? {},
+      vars: event.vars ?? {},
+      secrets: {},
+    };
     if (!allows(job.if, contexts, { success, cancelled: false })) {
       results[name] = 'skipped';
       continue;
     }
     const legs = legsOf(job, contexts);
     const ended = legs.map((leg) => {
-      const player = new JobPlayer(job, { ...contexts, ...leg.contexts }, event, leg.name ?? name);
+      const player = new JobPlayer(job, { ...contexts, ...leg.contexts }, { ...event, env }, leg.name ?? name);
       const result = player.play();
       results[leg.name === undefined ? name : `${name} (${leg.name})`] = result.ok ? 'success' : 'failure';
       logs[leg.name ?? name] = result.log;
@@ -145,10 +155,10 @@ class JobPlayer {
 
   readonly #job: WorkflowJob;
   readonly #contexts: Contexts;
-  readonly #event: Event;
+  readonly #event: Event & { readonly env: Texts };
   readonly #leg: string;
 
-  constructor(job: WorkflowJob, contexts: Contexts, event: Event, leg: string) {
+  constructor(job: WorkflowJob, contexts: Contexts, event: Event & { readonly env: Texts }, leg: string) {
     this.#job = job;
     this.#contexts = contexts;
     this.#event = event;
@@ -167,7 +177,8 @@ class JobPlayer {
   }
 
   get #all(): Contexts {
-    return { ...this.#contexts, steps: this.#steps };
+    const github = { ...(this.#contexts['github'] as object), workspace: this.#workspace };
+    return { ...this.#contexts, github, steps: this.#steps };
   }
 
   #fill(text: string): string {
@@ -191,13 +202,15 @@ class JobPlayer {
     this.#event.sabotage?.(this.#leg, this.#workspace);
     const files = { GITHUB_OUTPUT: `${this.#workspace}.output`, GITHUB_STEP_SUMMARY: `${this.#workspace}.summary` };
     for (const file of Object.values(files)) writeFileSync(file, '');
-    const env = Object.fromEntries(Object.entries(step.env ?? {}).map(([key, value]) => [key, this.#fill(value)]));
+    const env = Object.fromEntries(
+      Object.entries({ ...this.#event.env, ...step.env }).map(([key, value]) => [key, this.#fill(value)]),
+    );
     const { status, stdout, stderr } = spawnSync('bash', ['-e', '-o', 'pipefail', '-c', this.#fill(step.run!)], {
       cwd: join(this.#workspace, this.#fill(step['working-directory'] ?? '.')),
       encoding: 'utf8',
       env: {
         PATH: `${join(this.#event.storage, 'bin')}:${process.env['PATH']!}`,
-        HOME: this.#event.storage,
+        HOME: `${this.#workspace}.home`,
         CI: 'true',
         ...files,
         ...env,
