@@ -19,7 +19,9 @@ describe('executor and slurm of a stage', () => {
 
   it('on the cluster a gpu needs no pool, anything else does', () => {
     expect(parse({ executor: 'slurm', resources: { gpu: 8 } })).toMatchObject({ resources: { cpu: 1, gpu: 8 } });
-    expect(parse({ executor: 'slurm', resources: { licence: 1 } })).toEqual(['stage "one": resources: there is no pool "licence"']);
+    expect(parse({ executor: 'slurm', resources: { licence: 1 } })).toEqual([
+      'stage "one": resources: there is no pool "licence"',
+    ]);
     expect(parse({ resources: { gpu: 1 } })).toEqual(['stage "one": resources: there is no pool "gpu"']);
   });
 
