@@ -24,9 +24,11 @@ await runStage(async () => train(readContext()));
 async function train({ deps, outs, resume, fingerprint }: StageContext): Promise<void> {
   const [definitionFile, dataFolder, weightsFolder] = deps as [string, string, string];
   const [modelFolder, historyFile] = outs as [string, string];
-  const { architecture, train: settings } = JSON.parse(readFileSync(definitionFile, 'utf8')) as ModelDefinition;
+  const { architecture, train: defined } = JSON.parse(readFileSync(definitionFile, 'utf8')) as ModelDefinition;
   const { manifest, read } = openDataset(dataFolder);
-  const engine = await openEngine(settings.engine);
+  const engine = await openEngine(defined.engine);
+  // Engines with threads of their own take whole batches.
+  const settings = engine.threads === 'own' ? { ...defined, shards: 1 } : defined;
   const options = { inputShape: manifest.shape, ...rescalingOf(manifest), seed: settings.seed };
   const recipe: Recipe = { architecture, options, lr: settings.lr };
   // The other threads start while this one reads the images.

@@ -1,6 +1,6 @@
 // The networks of the peers' bench as definitions of the pipeline, and random images to train them with.
 
-import type { Architecture, Op, TrainSettings } from '../../stages/config/definition.ts';
+import type { Architecture, EngineChoice, Op, TrainSettings } from '../../stages/config/definition.ts';
 import { readTrain } from '../../stages/config/settings.ts';
 import type { Split } from '../../stages/data/dataset.ts';
 import { randomOf } from '../../stages/random/random.ts';
@@ -44,9 +44,9 @@ function operationsOf(name: NetworkName): readonly Op[] {
   return [...block(32), ...block(32), pool, ...block(64), ...block(64), pool, ...end];
 }
 
-/** The settings that params.yaml has by default, for batches of this size, on the wasm engine. */
-export function settingsFor(batch: number): TrainSettings {
-  return { ...readTrain({ batch }), epochs: 1, engine: 'wasm' };
+/** The settings that params.yaml has by default, for batches of this size. */
+export function settingsFor(batch: number, engine: EngineChoice): TrainSettings {
+  return { ...readTrain({ batch, engine }), epochs: 1 };
 }
 
 /** Random pixels and labels, in memory that threads share. */

@@ -1,18 +1,20 @@
-// Our part of the peers' bench: `ours.ts <plain | bn | model1> <batch> <steps>` trains with the loop of the pipeline – all that a step of it does, with
+// Our part of the peers' bench: `ours.ts <plain | bn | model1> <batch> <steps> <engine>` trains with the loop of the pipeline – all that a step of it does, with
 // its shards and threads – and prints the milliseconds of each step, by the clock and of the processor, as JSON.
 
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import type { EngineChoice } from '../../stages/config/definition.ts';
 import { openEngine } from '../../stages/engine/open.ts';
 import { createReplica, replicaModule, type Recipe } from '../../stages/model/replica.ts';
 import { startTeam, trainModel } from '../../stages/training/train.ts';
 import { architectureOf, imageShape, randomSplit, settingsFor, type NetworkName } from './definitions.ts';
 
-const [name, batch, steps] = process.argv.slice(2) as [NetworkName, string, string];
-const settings = settingsFor(Number(batch));
-const engine = await openEngine(settings.engine);
+const [name, batch, steps, choice] = process.argv.slice(2) as [NetworkName, string, string, EngineChoice];
+const defaults = settingsFor(Number(batch), choice);
+const engine = await openEngine(choice);
+const settings = engine.threads === 'own' ? { ...defaults, shards: 1 } : defaults;
 const options = { inputShape: imageShape, scale: 1 / 64, offset: -2, seed: settings.seed };
 const recipe: Recipe = { architecture: architectureOf(name), options, lr: settings.lr };
 const team = startTeam(settings, { engine: engine.info.name, replica: { module: replicaModule, data: recipe } });
@@ -51,6 +53,6 @@ console.log(
   JSON.stringify({
     times,
     busy,
-    version: `${engine.info.version}, ${team.threads} threads, ${settings.shards} shards`,
+    version: `${engine.info.version}, ${team.threads} of our threads, ${settings.shards} shards`,
   }),
 );

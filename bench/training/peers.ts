@@ -13,6 +13,7 @@ const { values } = parseArgs({
     batch: { type: 'string', default: '128' },
     network: { type: 'string', default: 'plain,bn,model1' },
     threads: { type: 'string', default: '2' },
+    engine: { type: 'string', default: 'wasm' },
     /** A Python with torch, and one with Keras on TensorFlow; empty: not run. */
     torch: { type: 'string', default: '' },
     keras: { type: 'string', default: '' },
@@ -37,14 +38,23 @@ function run(program: string, args: readonly string[]): Measured {
 const fileOf = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 const { batch, steps, threads } = values;
 const tools = new Map<string, Measure>([
-  ['dagrun', (network) => run(process.execPath, ['--import', 'tsx', fileOf('ours.ts'), network, batch, steps])],
+  [
+    'dagrun',
+    (network) => run(process.execPath, ['--import', 'tsx', fileOf('ours.ts'), network, batch, steps, values.engine]),
+  ],
 ]);
 if (values.torch !== '')
   tools.set('PyTorch', (network) =>
     run(values.torch, [fileOf('peers/torch_train.py'), network, batch, steps, threads]),
   );
 if (values.keras !== '')
-  tools.set('Keras', (network) => run(values.keras, [fileOf('peers/keras_train.py'), network, batch, steps, threads]));
+  for (const [name, mode] of [
+    ['Keras', 'plain'],
+    ['Keras with XLA', 'jit'],
+  ] as const)
+    tools.set(name, (network) =>
+      run(values.keras, [fileOf('peers/keras_train.py'), network, batch, steps, threads, mode]),
+    );
 
 const rateOf = (milliseconds: number): number => (Number(batch) * 1000) / milliseconds;
 

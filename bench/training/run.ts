@@ -4,6 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { median } from './median.ts';
 
 const { values } = parseArgs({
   options: {
@@ -27,11 +28,6 @@ function measure(engine: string, network: string, batch: string): Measured {
   const args = ['--import', 'tsx', file, engine, network, batch, values.steps];
   const output = execFileSync(process.execPath, args, { encoding: 'utf8', env, stdio: ['ignore', 'pipe', 'ignore'] });
   return JSON.parse(output) as Measured;
-}
-
-function median(numbers: readonly number[]): number {
-  const sorted = numbers.toSorted((a, b) => a - b);
-  return (sorted[(sorted.length - 1) >> 1]! + sorted[sorted.length >> 1]!) / 2;
 }
 
 /** Images a second: the median over the rounds of the medians of their steps, by the clock, in its best step, and by processor time. */

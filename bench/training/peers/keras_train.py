@@ -1,6 +1,6 @@
 """Keras's part of the training bench (on TensorFlow, CPU): images a second while training one network on random images, printed as JSON.
 
-Usage: keras_train.py plain|bn|model1 BATCH STEPS THREADS. float32, Adam, `train_on_batch`; the first two steps are not counted.
+Usage: keras_train.py plain|bn|model1 BATCH STEPS THREADS plain|jit (compiled without XLA, or with it). float32, Adam, `train_on_batch`; the first two steps are not counted.
 """
 
 import json
@@ -9,6 +9,7 @@ import sys
 import time
 
 network, batch, steps, threads = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
+jit = sys.argv[5] == "jit"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ["KERAS_BACKEND"] = "tensorflow"
 
@@ -42,7 +43,8 @@ def original():
 
 body = original() if network == "model1" else small(network == "bn")
 model = keras.Sequential([keras.Input((32, 32, 3)), *body])
-model.compile(optimizer=keras.optimizers.Adam(1e-3), loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+loss_of = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+model.compile(optimizer=keras.optimizers.Adam(1e-3), loss=loss_of, jit_compile=jit)
 generator = numpy.random.default_rng(1)
 images = generator.standard_normal((batch, 32, 32, 3), dtype="float32")
 labels = generator.integers(0, 100, batch)
