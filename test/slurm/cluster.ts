@@ -67,7 +67,7 @@ export class Cluster {
     const [controller, first, second] = await freePorts(3);
     writeFileSync(join(this.#folder, 'slurm.conf'), this.#configuration([controller!, first!, second!]));
     writeFileSync(join(this.#folder, 'gres.conf'), 'NodeName=n1 Name=gpu File=/dev/null\n');
-    writeFileSync(join(this.#folder, 'config.yaml'), 'slurm: {heartbeat: 1}\n');
+    writeFileSync(join(this.#folder, 'config.yaml'), 'slurm: {heartbeat: 3}\n');
     this.#spawn('munged', [
       '--foreground',
       '--force',
