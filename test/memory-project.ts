@@ -1,6 +1,7 @@
 // A project whose files, cache and lock are in memory, and whose commands are functions on those files. Starts and ends of commands
 // are in the hands of the test, so that order and overlap are facts and not a matter of time.
 
+import { afterEach } from '@jest/globals';
 import { localExecution } from '../lib/plan/placement.ts';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -339,4 +340,19 @@ export class Stepper {
     this.#started.delete(name);
     found.release(code);
   }
+}
+
+/** Makes projects with files for the tests of a file, and removes them after each. */
+export function makeProjects() {
+  const projects: MemoryProject[] = [];
+  afterEach(() => projects.splice(0).forEach((project) => project.remove()));
+  return (
+    sketches: Readonly<Record<string, StageSketch>>,
+    files: Readonly<Record<string, string>> = {},
+  ): MemoryProject => {
+    const project = new MemoryProject(sketches);
+    projects.push(project);
+    for (const [path, text] of Object.entries(files)) project.files.set(path, text);
+    return project;
+  };
 }

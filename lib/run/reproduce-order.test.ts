@@ -1,20 +1,11 @@
-import { afterEach, describe, expect, it } from '@jest/globals';
-import { MemoryProject, Stepper } from '../../test/memory-project.ts';
+import { describe, expect, it } from '@jest/globals';
+import { MemoryProject, Stepper, makeProjects } from '../../test/memory-project.ts';
 import type { Command } from '../../test/memory-project.ts';
-import type { StageSketch } from '../../test/make-pipeline.ts';
 import { loadDigest } from '../core/digest.ts';
 
 await loadDigest();
 
-const projects: MemoryProject[] = [];
-afterEach(() => projects.splice(0).forEach((project) => project.remove()));
-
-function make(sketches: Readonly<Record<string, StageSketch>>, files: Readonly<Record<string, string>> = {}) {
-  const project = new MemoryProject(sketches);
-  projects.push(project);
-  for (const [path, text] of Object.entries(files)) project.files.set(path, text);
-  return project;
-}
+const make = makeProjects();
 
 /** Two branches from one stage. */
 const fork = {

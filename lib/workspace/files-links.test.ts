@@ -15,13 +15,7 @@ beforeEach(() => {
 });
 afterEach(() => rig.close());
 
-/** What a new process sees, and how many files it read. */
-async function look(path: string): Promise<{ seen: Observation; read: number }> {
-  const files = await rig.open();
-  const seen = await files.observe(path);
-  files.save();
-  return { seen, read: files.filesRead };
-}
+const look = (path: string): ReturnType<FilesRig['look']> => rig.look(path);
 
 describe('symbolic links', () => {
   it('within a folder count by their text', async () => {

@@ -37,6 +37,14 @@ export class FilesRig {
     return WorkspaceFiles.open({ root: this.root, stateDir, excluded: [this.stateDir, ...excluded] });
   }
 
+  /** What a new process sees, and how many files it read. */
+  async look(path: string): Promise<{ seen: Observation; read: number }> {
+    const files = await this.open();
+    const seen = await files.observe(path);
+    files.save();
+    return { seen, read: files.filesRead };
+  }
+
   close(): void {
     rmSync(this.root, { recursive: true, force: true });
   }

@@ -1,24 +1,14 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { digestText, loadDigest } from '../core/digest.ts';
+import { digestText } from '../core/digest.ts';
 import type { RepoPath } from '../core/path.ts';
-import { TraceRig } from './trace-rig.ts';
+import { TraceRig, makeRigs } from './trace-rig.ts';
 import type { Tree } from './trace-rig.ts';
 import { CodeTracer } from './trace.ts';
 
-beforeAll(loadDigest);
-
-const rigs: TraceRig[] = [];
-function rigOf(tree: Tree): TraceRig {
-  const rig = new TraceRig(tree);
-  rigs.push(rig);
-  return rig;
-}
-afterEach(() => {
-  for (const rig of rigs.splice(0)) rig.dispose();
-});
+const rigOf = makeRigs();
 
 const entry = 'main.ts' as RepoPath;
 const tree = {

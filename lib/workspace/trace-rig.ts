@@ -3,7 +3,8 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
-import { digestBytes } from '../core/digest.ts';
+import { afterEach, beforeAll } from '@jest/globals';
+import { digestBytes, loadDigest } from '../core/digest.ts';
 import type { Observation } from '../core/observation.ts';
 import type { RepoPath } from '../core/path.ts';
 import type { MaybePromise, Result } from '../core/result.ts';
@@ -115,4 +116,18 @@ export async function around(
   change();
   const after = await rig.traced(entry);
   return { same: JSON.stringify(before) === JSON.stringify(after), files: Object.keys(after.files) };
+}
+
+/** Makes rigs for the tests of a file, and removes them after each. Digests are loaded before. */
+export function makeRigs(): (tree: Tree) => TraceRig {
+  beforeAll(loadDigest);
+  const rigs: TraceRig[] = [];
+  afterEach(() => {
+    for (const rig of rigs.splice(0)) rig.dispose();
+  });
+  return (tree) => {
+    const rig = new TraceRig(tree);
+    rigs.push(rig);
+    return rig;
+  };
 }

@@ -1,19 +1,7 @@
-import { afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { loadDigest } from '../core/digest.ts';
-import { TraceRig, around } from './trace-rig.ts';
-import type { Tree } from './trace-rig.ts';
+import { describe, expect, it } from '@jest/globals';
+import { around, makeRigs } from './trace-rig.ts';
 
-beforeAll(loadDigest);
-
-const rigs: TraceRig[] = [];
-function rigOf(tree: Tree): TraceRig {
-  const rig = new TraceRig(tree);
-  rigs.push(rig);
-  return rig;
-}
-afterEach(() => {
-  for (const rig of rigs.splice(0)) rig.dispose();
-});
+const rigOf = makeRigs();
 
 describe('what counts', () => {
   it('the entry and all that it imports, directly and through others', async () => {

@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 import { StageFailure } from '../context/fail.ts';
-import type { ModelDefinition, Op, PrepareSettings, TrainSettings } from './definition.ts';
+import type { Activation, ModelDefinition, Op, PrepareSettings, TrainSettings } from './definition.ts';
 import { readParams } from './params.ts';
 
 /** What `prepare` and `train` come to where params.yaml gives none of their keys: written out, so that no default changes unseen. */
@@ -65,3 +65,18 @@ export function opsOf(yaml: string): readonly Op[] {
   if (architecture.kind !== 'custom') throw new Error('not a custom model');
   return architecture.layers[0]!.branches[0]!;
 }
+
+/** All that a definition may name. */
+export const activations: readonly Activation[] = [
+  'linear',
+  'relu',
+  'relu6',
+  'elu',
+  'selu',
+  'gelu',
+  'swish',
+  'sigmoid',
+  'tanh',
+  'softmax',
+  'leaky_relu',
+];

@@ -7,7 +7,8 @@ import { beforeAll, describe, expect, it } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
 
-import type { Activation, Op } from '../config/definition.ts';
+import type { Op } from '../config/definition.ts';
+import { activations } from '../config/testing.ts';
 import { createLayerNames, layersOf, type LocalOp } from '../model/operation.ts';
 import { randomOf } from '../random/random.ts';
 import { crossEntropy } from '../training/loss.ts';
@@ -83,20 +84,6 @@ function fillWeights(layer: tfl.layers.Layer): void {
     });
   });
 }
-
-const activations: readonly Activation[] = [
-  'linear',
-  'relu',
-  'relu6',
-  'elu',
-  'selu',
-  'gelu',
-  'swish',
-  'sigmoid',
-  'tanh',
-  'softmax',
-  'leaky_relu',
-];
 
 const plain = { padding: 'same', activation: 'linear', l2: 0 } as const;
 

@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
 
 import type { Activation, Architecture, Op } from '../config/definition.ts';
+import { activations } from '../config/testing.ts';
 import { openEngine } from '../engine/open.ts';
 import { buildModel } from '../model/build.ts';
 import { randomOf } from '../random/random.ts';
@@ -29,19 +30,6 @@ const conv = (activation: Activation, filters = 4): Op => ({
 const pool = { poolSize: [2, 2], strides: [2, 2], padding: 'valid' } as const;
 const end: readonly Op[] = [{ op: 'flatten' }, { op: 'output', classes: 3 }];
 
-const activations: readonly Activation[] = [
-  'linear',
-  'relu',
-  'relu6',
-  'elu',
-  'selu',
-  'gelu',
-  'swish',
-  'sigmoid',
-  'tanh',
-  'softmax',
-  'leaky_relu',
-];
 const architectures: readonly (readonly [string, Architecture])[] = [
   ...activations.map((activation) => [activation, customArchitecture([conv(activation), ...end])] as const),
   ['max_pool', customArchitecture([conv('tanh'), { op: 'max_pool', ...pool }, ...end])],
