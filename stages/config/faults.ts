@@ -1,10 +1,12 @@
 // What is wrong with a file that a user wrote: collected, so that all of it is told at once. Knows nothing of what the faults are about.
 
 import { StageFailure } from '../context/fail.ts';
-import type { Locate } from './locate.ts';
 
 /** Keys and positions that lead to a value: `['model', 'a', 'model', 'custom', 0]`. */
 export type Path = readonly (string | number)[];
+
+/** Where in the file a value stands: "line:column", both from 1; undefined where the text has no such place. */
+export type Locate = (path: Path) => string | undefined;
 
 export interface Fault {
   readonly path: Path;

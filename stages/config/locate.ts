@@ -2,10 +2,7 @@
 
 import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument } from 'yaml';
 import type { Document, Node, Pair } from 'yaml';
-import type { Path } from './faults.ts';
-
-/** "line:column", both from 1; undefined where the text has no such place. */
-export type Locate = (path: Path) => string | undefined;
+import type { Locate, Path } from './faults.ts';
 
 /**
  * Finds places in a YAML text. A path leads through aliases and merge keys (`<<`), as parsing does. The place is that of a plain value, of the key
