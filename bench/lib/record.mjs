@@ -1,11 +1,11 @@
-// What was measured so far, kept in bench/work so that cases can be run one at a time, and the page made from it.
+// What was measured so far, kept beside the page that is made from it, so that cases can be run one at a time, on any clone.
 
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { BENCH, WORK } from './install.mjs';
+import { BENCH } from './install.mjs';
 import { resultsPage } from './report.mjs';
 
-const FILE = join(WORK, 'results.json');
+const FILE = join(BENCH, 'results.json');
 
 /** @typedef {{ cases: Record<string, import('./report.mjs').Recorded>, matrix?: { date: string, table: string } }} Record_ */
 
