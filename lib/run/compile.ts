@@ -8,6 +8,7 @@ import type { Fault } from '../core/failure.ts';
 import { isRepoPath } from '../core/path.ts';
 import { err, ok } from '../core/result.ts';
 import type { Result } from '../core/result.ts';
+import { readSource } from '../core/source.ts';
 import type { Pipeline } from '../pipeline/pipeline.ts';
 import { buildId } from './build-id.ts';
 
@@ -36,14 +37,19 @@ export async function compilePipeline(input: CompileInput): Promise<Result<Compi
   const { parsePipeline } = await import('../pipeline/parse.ts');
   // The digest is that of the very text that was parsed, so an edit in the meantime cannot be mistaken for it.
   const digests = new Map<string, Digest | null>();
-  const readSource = (source: string): string | undefined => {
-    const text = readTextIfExists(`${input.root}/${source}`);
+  const unread: Fault[] = [];
+  const read = (source: string): string | undefined => {
+    const found = readSource(`${input.root}/${source}`, source);
+    if (!found.ok) unread.push(found.error);
+    const text = found.ok ? found.value : undefined;
     digests.set(source, digestOf(text));
     return text;
   };
-  const text = readSource(input.file);
-  if (text === undefined) return err([{ message: `cannot read ${input.file}` }]);
-  const parsed = parsePipeline({ file: input.file, lockFile: input.lockFile, text, readSource });
+  const text = read(input.file);
+  if (text === undefined) return err(unread.length > 0 ? unread : [{ message: `cannot read ${input.file}` }]);
+  const parsed = parsePipeline({ file: input.file, lockFile: input.lockFile, text, readSource: read });
+  // What else is wrong may come of what could not be read.
+  if (unread.length > 0) return err(unread);
   if (!parsed.ok) return parsed;
   const sources = new Set([input.file, ...parsed.value.sources]);
   const kept = Object.fromEntries([...digests].filter(([source]) => sources.has(source)));

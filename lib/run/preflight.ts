@@ -1,11 +1,10 @@
 // What can be known to be wrong before the first command starts: a typing error in the parameters of the last stage should not
 // cost the hours that the stages before it take.
 
-import { readTextIfExists } from '../core/disk.ts';
 import { failure } from '../core/failure.ts';
 import type { CommandFailure, Fault } from '../core/failure.ts';
 import { overlaps } from '../core/path.ts';
-import { messageOf } from '../core/result.ts';
+import { readSource } from '../core/source.ts';
 import { suggest } from '../core/suggest.ts';
 import { isList, isObject } from '../core/value.ts';
 import type { Value } from '../core/value.ts';
@@ -81,13 +80,10 @@ async function checkUses(project: Project, uses: readonly SchemaUse[]): Promise<
 /** The text, or why it cannot be had. */
 function readText(project: Project, path: string, place: Place, what: string): string | Fault {
   const at = project.position(place);
-  try {
-    const text = readTextIfExists(absolute(project, path));
-    if (text !== undefined) return text;
-    return { at, message: `the ${what} "${path}" does not exist`, hint: 'create it, or correct "schemas"' };
-  } catch (error) {
-    return { at, message: `the ${what} "${path}" cannot be read: ${messageOf(error)}` };
-  }
+  const source = readSource(absolute(project, path), path);
+  if (!source.ok) return { at, ...source.error };
+  if (source.value !== undefined) return source.value;
+  return { at, message: `the ${what} "${path}" does not exist`, hint: 'create it, or correct "schemas"' };
 }
 
 /** Params that are missing or cannot be read, of all stages of the plan; files that a stage makes are not looked at. */

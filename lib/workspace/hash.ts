@@ -5,11 +5,14 @@ import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import type { Stats } from 'node:fs';
 import { DigestStream, digestBytes } from '../core/digest.ts';
 import type { Digest } from '../core/digest.ts';
-import { codeOf, err, messageOf, ok } from '../core/result.ts';
+import { codeOf, err, ok } from '../core/result.ts';
 import type { Result } from '../core/result.ts';
+import { describeReadError as describe } from '../core/source.ts';
 import { lstatIfExists } from './files-stat.ts';
 import type { Pace, Steps } from './files-pace.ts';
 import type { FileClock } from './hash-clock.ts';
+
+export { describe };
 
 export interface Hashed {
   readonly digest: Digest;
@@ -125,15 +128,6 @@ function sameStat(a: Stats, b: Stats): boolean {
   return (
     a.size === b.size && a.mtimeMs === b.mtimeMs && a.ctimeMs === b.ctimeMs && a.ino === b.ino && a.mode === b.mode
   );
-}
-
-/** A short reason for a person, from a system error. */
-export function describe(error: unknown): string {
-  const code = codeOf(error);
-  if (code === 'EACCES' || code === 'EPERM') return 'permission denied';
-  if (code === 'ELOOP') return 'its symbolic links lead in a circle';
-  if (code === 'ENAMETOOLONG') return 'its name is too long';
-  return messageOf(error);
 }
 
 /** What a thing is that has no content to hash, from its mode. */

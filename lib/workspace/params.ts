@@ -1,17 +1,17 @@
 // Parsed parameter files, kept by the digest of their text, so that a run in which nothing changed parses no YAML.
 // Kept values are typed JSON: an integer is ["i","12"], a number that JSON lacks ["f","NaN"], a list ["l",…].
 
-import { mkdirSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { extname } from 'node:path';
 import { digestText } from '../core/digest.ts';
 import type { Digest } from '../core/digest.ts';
 import { readTextIfExists, writeFileAtomic } from '../core/disk.ts';
 import { renderFault } from '../core/failure.ts';
-import { codeOf, err, ok } from '../core/result.ts';
+import { err, ok } from '../core/result.ts';
 import type { MaybePromise, Result } from '../core/result.ts';
+import { readSource } from '../core/source.ts';
 import { isList } from '../core/value.ts';
 import type { Value } from '../core/value.ts';
-import { describe } from './hash.ts';
 
 export interface ParamsProblem {
   readonly kind: 'missing' | 'malformed';
@@ -34,12 +34,10 @@ export class ParamFiles {
 
   /** The parsed file; `file` is its name in messages, `path` is absolute. Synchronous where its text was parsed before. */
   read(file: string, path: string): MaybePromise<Result<Value, ParamsProblem>> {
-    let text: string;
-    try {
-      text = readFileSync(path, 'utf8');
-    } catch (error) {
-      return err(problemOf(file, error));
-    }
+    const source = readSource(path, file);
+    if (!source.ok) return err({ kind: 'malformed', message: renderFault(source.error) });
+    const text = source.value;
+    if (text === undefined) return err({ kind: 'missing', message: `${file} does not exist` });
     const digest = digestText(text);
     this.texts.set(digest + file, [file, digest]);
     const name = `${digest}${/^\.[a-z]+$/i.exec(extname(file))?.[0].toLowerCase() ?? ''}.${version}`;
@@ -90,13 +88,6 @@ export class ParamFiles {
     aged.sort((a, b) => a.at - b.at);
     for (const { path } of aged.slice(0, names.length - kept + 1)) rmSync(path, { force: true });
   }
-}
-
-function problemOf(file: string, error: unknown): ParamsProblem {
-  const code = codeOf(error);
-  if (code === 'ENOENT' || code === 'ENOTDIR') return { kind: 'missing', message: `${file} does not exist` };
-  if (code === 'EISDIR') return { kind: 'malformed', message: `${file} is a folder, not a parameter file` };
-  return { kind: 'malformed', message: `${file} cannot be read: ${describe(error)}` };
 }
 
 /** JSON that keeps the types of values apart. */
