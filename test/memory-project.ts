@@ -147,6 +147,7 @@ export class MemoryProject {
           if (!persist) this.files.delete(path);
         },
         makeParent: () => undefined,
+        behindLink: () => undefined,
       },
       store: this.#store(),
       lock: this.#lockFile(),
@@ -182,6 +183,10 @@ export class MemoryProject {
       observe,
       recheck: observe,
       manifest: (path) => Promise.resolve(err(`${path} is no folder`)),
+      exists: ({ path, kind }) => {
+        const seen = kind === 'glob' ? observeGlob(path) : observe(path);
+        return Promise.resolve(seen.kind === 'tree' ? seen.files > 0 : seen.kind !== 'missing');
+      },
       observeGlob,
       recheckGlob: observeGlob,
       params: (file) => {

@@ -68,7 +68,7 @@ async function findLegs(project: Project, groups: readonly string[]): Promise<Re
   const rules = { force: false, forceDownstream: false, noRunCache: false, allowMissing: false };
   const assessments = await assess(project, selected.value, rules);
   project.saveState();
-  const refusal = await foreseeRefusal(project, assessments);
+  const refusal = await foreseeRefusal(project, selected.value, assessments);
   if (refusal !== undefined) return err(refusal);
   const found = new Map(assessments.map((assessment) => [assessment.name, assessment]));
   return ok(legsOf(targets.map((name) => ({ ...found.get(name)!, group: groupOf.get(name)! }))));

@@ -176,7 +176,7 @@ async function rehearse(
   if (!prepared.ok) return prepared;
   const { project, selected, options } = prepared.value;
   const assessments = await assess(project, selected, options);
-  const refusal = await foreseeRefusal(project, assessments);
+  const refusal = await foreseeRefusal(project, selected, assessments);
   if (refusal !== undefined) return err(refusal);
   const counts = { executed: 0, restored: 0, skipped: 0, failed: 0, blocked: 0, saved: 0 };
   for (const { name, decision } of assessments) {

@@ -54,7 +54,7 @@ async function run(invocation: Invocation): Promise<Result<ExitCode, CommandFail
   };
   const assessments = await assess(project.value, selected.value, rules);
   project.value.saveState();
-  const refusal = await foreseeRefusal(project.value, assessments);
+  const refusal = await foreseeRefusal(project.value, selected.value, assessments);
   if (refusal !== undefined) return err(refusal);
   const stages = assessments.map(({ name, state, reasons }) => ({ name, state, reasons }));
   const { stdout, environment } = invocation.io;

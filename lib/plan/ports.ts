@@ -148,6 +148,8 @@ export interface WorkspaceWriter {
   clear(out: Out): void;
   /** Makes the folder that an out will be written into. */
   makeParent(path: RepoPath): void;
+  /** The folder above the path that is, or lies behind, a link which leads out of the workspace: nothing may be written there. */
+  behindLink(path: string): string | undefined;
 }
 
 export type Guard = { readonly release: () => void };

@@ -137,14 +137,15 @@ function isEmptyGlob(dep: Dep, seen: Present): boolean {
   return dep.kind === 'glob' && seen.kind === 'tree' && seen.files === 0;
 }
 
-function depProblem(project: Project, stage: Stage, path: string, seen: Observation): Reason {
+/** Why a dep cannot be had, with what to do next. */
+export function depProblem(project: Project, stage: Stage, path: string, seen: Observation): Reason {
   if (seen.kind === 'unreadable') return { kind: 'dep-unreadable', path, message: seen.reason };
   const maker = project.graph.stages.find(
     (other) => other !== stage && other.outs.some((out) => overlaps(out.path, path)),
   );
   const hint =
     maker === undefined
-      ? 'no stage makes it: create it, or correct the path'
+      ? 'no stage makes it: create it, correct the path, or add it to the outs of the stage that writes it'
       : `stage "${maker.name}" makes it: run \`dagrun repro ${maker.name}\``;
   return { kind: 'dep-missing', path, hint };
 }

@@ -1,6 +1,7 @@
 // What can be known to be wrong before the first command starts: a typing error in the parameters of the last stage should not
 // cost the hours that the stages before it take.
 
+import { posix } from 'node:path';
 import { failure } from '../core/failure.ts';
 import type { CommandFailure, Fault } from '../core/failure.ts';
 import { overlaps } from '../core/path.ts';
@@ -20,9 +21,13 @@ export function needsPreflight(decision: Decision): boolean {
   return decision.kind !== 'skip' && decision.kind !== 'restore';
 }
 
-/** Everything that is wrong with the parameters of the plan: with the files as such first. */
+/** Everything that is wrong with the parameters of the plan: with the files as such first. Then outs that may not be written. */
 export async function findFaults(project: Project, plan: Plan): Promise<readonly Fault[]> {
-  return [...(await findSchemaFaults(project)), ...(await findMissingParams(project, plan))];
+  return [
+    ...(await findSchemaFaults(project)),
+    ...(await findMissingParams(project, plan)),
+    ...findOutsBehindLinks(project, plan),
+  ];
 }
 
 /**
@@ -31,10 +36,11 @@ export async function findFaults(project: Project, plan: Plan): Promise<readonly
  */
 export async function foreseeRefusal(
   project: Project,
+  plan: Plan,
   assessments: readonly { readonly decision: Decision }[],
 ): Promise<CommandFailure | undefined> {
   if (!assessments.some(({ decision }) => needsPreflight(decision))) return undefined;
-  const faults = await findSchemaFaults(project);
+  const faults = [...(await findSchemaFaults(project)), ...findOutsBehindLinks(project, plan)];
   return faults.length === 0 ? undefined : failure('configuration', ...faults);
 }
 
@@ -84,6 +90,28 @@ function readText(project: Project, path: string, place: Place, what: string): s
   if (!source.ok) return { at, ...source.error };
   if (source.value !== undefined) return source.value;
   return { at, message: `the ${what} "${path}" does not exist`, hint: 'create it, or correct "schemas"' };
+}
+
+/** Outs that the lock has (`dagrun commit` takes them as they are) may stay up to date. */
+function findOutsBehindLinks(project: Project, plan: Plan): Fault[] {
+  const faults: Fault[] = [];
+  const links = new Map<string, string | undefined>();
+  for (const index of plan.order) {
+    const stage = project.graph.stages[index]!;
+    if (stage.frozen || project.lock.get(stage.name) !== undefined) continue;
+    for (const out of stage.outs) {
+      const folder = posix.dirname(out.path);
+      if (!links.has(folder)) links.set(folder, project.outs.behindLink(out.path));
+      const link = links.get(folder);
+      if (link === undefined) continue;
+      faults.push({
+        at: project.position(out.at),
+        message: `out "${out.path}" of stage "${stage.name}" lies behind "${link}", a link that leads out of the workspace`,
+        hint: `make "${link}" a folder; another disk can be mounted there (mount --bind), or the whole workspace moved to it`,
+      });
+    }
+  }
+  return faults;
 }
 
 /** Params that are missing or cannot be read, of all stages of the plan; files that a stage makes are not looked at. */

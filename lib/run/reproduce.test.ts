@@ -120,7 +120,7 @@ describe('what happens to a stage', () => {
     expect(project.files.get('a.out')).toBe('old');
     expect(run.events.find((event) => event.kind === 'stage-failed')).toMatchObject({
       message: 'dep missing: in',
-      hint: 'no stage makes it: create it, or correct the path',
+      hint: 'no stage makes it: create it, correct the path, or add it to the outs of the stage that writes it',
     });
   });
 

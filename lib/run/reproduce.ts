@@ -2,7 +2,7 @@
 
 import type { RunSummary } from '../core/event.ts';
 import { failure } from '../core/failure.ts';
-import type { CommandFailure, Fault } from '../core/failure.ts';
+import type { CommandFailure } from '../core/failure.ts';
 import type { Present } from '../core/observation.ts';
 import type { Reason } from '../core/reason.ts';
 import { err, ok } from '../core/result.ts';
@@ -27,6 +27,7 @@ import { findFaults, needsPreflight } from './preflight.ts';
 import type { Project } from './project.ts';
 import type { KnownInputs } from './remember.ts';
 import { restoreStage } from './restore.ts';
+import { findShortages } from './shortage.ts';
 import { dropResume, tidyResumes } from './resume.ts';
 import { Twins } from './twins.ts';
 
@@ -93,8 +94,8 @@ class Reproduction {
   readonly #reasons = new Map<number, readonly Reason[]>();
   /** With which inputs a remote was asked for the stage. */
   readonly #asked = new Map<number, Fingerprint>();
-  /** What is wrong with the plan, looked for when the first stage that is not up to date is met. */
-  #faults: Promise<readonly Fault[]> | undefined;
+  /** Set when the first stage that is not up to date is met; settles when the whole plan has been looked at. */
+  #preflight: Promise<void> | undefined;
   #refusal: CommandFailure | undefined;
   /** A command has failed or was interrupted, and may have left something to go on from. */
   #unfinished = false;
@@ -149,7 +150,10 @@ class Reproduction {
 
   async #consider(index: number): Promise<void> {
     const { evidence, decision } = await this.#decide(index);
-    if (needsPreflight(decision) && (await this.#isRefused())) return;
+    if (needsPreflight(decision)) {
+      await (this.#preflight ??= this.#lookAhead());
+      if (this.#ended) return;
+    }
     await this.#endLeftovers(index, decision);
     switch (decision.kind) {
       case 'skip':
@@ -217,10 +221,13 @@ class Reproduction {
   }
 
   /** Looks at the whole plan, once, before the first command starts. */
-  async #isRefused(): Promise<boolean> {
-    const faults = await (this.#faults ??= findFaults(this.#project, this.#plan));
+  async #lookAhead(): Promise<void> {
+    const faults = await findFaults(this.#project, this.#plan);
     if (faults.length > 0) this.#refusal ??= failure('configuration', ...faults);
-    return this.#refusal !== undefined;
+    const { policy, ordered, allowMissing } = this.#options;
+    // Otherwise whatever can be run is: those stages fail when their turn comes.
+    if (faults.length > 0 || policy !== 'stop' || ordered || allowMissing) return;
+    for (const [index, reasons] of await findShortages(this.#project, this.#plan)) this.#failEarly(index, reasons);
   }
 
   /** Starts what fits now. */

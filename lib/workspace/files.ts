@@ -11,6 +11,7 @@ import { isWithin } from '../core/path.ts';
 import { err, ok } from '../core/result.ts';
 import type { MaybePromise, Result } from '../core/result.ts';
 import type { Value } from '../core/value.ts';
+import type { Dep } from '../pipeline/pipeline.ts';
 import type { WorkspaceReader } from '../plan/ports.ts';
 import { lstatIfExists, lstatIfReadable } from './files-stat.ts';
 import { Pace } from './files-pace.ts';
@@ -131,6 +132,16 @@ export class WorkspaceFiles implements Pick<WorkspaceReader, 'observe' | 'observ
 
   recheckGlob(pattern: string): MaybePromise<Observation> {
     return this.#remember(globPrefix + pattern, (memo) => this.#observeGlob(pattern, memo));
+  }
+
+  /** False where certainly nothing is at the path, or nothing matches the pattern. Reads no content. */
+  async exists({ path, kind }: Pick<Dep, 'path' | 'kind'>): Promise<boolean> {
+    if (kind === 'path') {
+      const found = this.#locate(this.#placeOf(path));
+      return !found.ok || found.value.stat !== undefined;
+    }
+    const listed = await listGlob(path, { root: this.#root, rules: this.#rules, excluded: this.#excluded });
+    return !listed.ok || listed.value.length > 0;
   }
 
   /** The manifest of the folder at a path, as observe() sees it now. The error says why there is none. */

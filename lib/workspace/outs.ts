@@ -52,13 +52,16 @@ export class WorkspaceOuts implements WorkspaceWriter {
     mkdirSync(posix.dirname(this.#place(path)), { recursive: true });
   }
 
+  behindLink(path: string): string | undefined {
+    let parent = posix.dirname(`${this.#root}/${path}`);
+    while (parent.length > this.#root.length && lstatIfExists(parent) === undefined) parent = posix.dirname(parent);
+    return isWithin(realOr(this.#root), realOr(parent)) ? undefined : parent.slice(this.#root.length + 1);
+  }
+
   /** Throws where a link on the way leads out of the workspace: what lies there is nobody's out. */
   #place(path: string): string {
-    const place = `${this.#root}/${path}`;
-    let parent = posix.dirname(place);
-    while (parent.length > this.#root.length && lstatIfExists(parent) === undefined) parent = posix.dirname(parent);
-    if (isWithin(realOr(this.#root), realOr(parent))) return place;
-    const folder = parent.slice(this.#root.length + 1);
+    const folder = this.behindLink(path);
+    if (folder === undefined) return `${this.#root}/${path}`;
     throw new Error(`"${path}" lies behind "${folder}", a symbolic link that leads out of the workspace`);
   }
 

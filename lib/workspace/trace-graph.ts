@@ -91,6 +91,12 @@ export class TraceGraph {
     return true;
   }
 
+  /** What the source looked for in vain. */
+  absent(node: SourceNode): string[] {
+    const questions = node.facts.filter((position) => this.#cache.answer(position) === '');
+    return questions.map((position) => this.#cache.question(position).slice(1));
+  }
+
   async #readNode(id: FileId, observed: Digest): Promise<SourceNode> {
     const key = keyOf(id);
     const bytes = readBytes(this.disk.pathOf(realKeyOf(id)));

@@ -80,6 +80,25 @@ export class CodeTracer {
     return new TraceGraph({ root, cache: this.#cache, observe: digest, onWork: onWork ?? (() => undefined) });
   }
 
+  /**
+   * Where the trace of `entry` has just failed: every path that could mend it by what comes to lie there, relative to the root. A file that
+   * cannot be read as it is counts too.
+   */
+  async hopes(entry: RepoPath): Promise<readonly string[]> {
+    const graph = (this.#graph ??= this.#newGraph());
+    const path = join(graph.disk.root, entry);
+    const { kind, real } = graph.disk.look(path);
+    if (kind !== 'file') return [entry];
+    const walk = new Walk(graph.idOf({ path, real }));
+    const hopes: string[] = [];
+    for (let id = walk.next(); id !== undefined; id = walk.next()) {
+      const node = await graph.node(id);
+      walk.add(id, node);
+      if (node.problems.length > 0) hopes.push(keyOf(id), ...graph.absent(node));
+    }
+    return hopes;
+  }
+
   /** Looks at the disk anew from here on. To be called whenever files may have changed: after a stage ran. */
   forget(): void {
     this.#graph = undefined;
