@@ -101,8 +101,13 @@ function render(explanation: Explanation, options: { readonly colour: boolean; r
     colours.bold('nearest recorded run') +
       `: ${entry.stage}, ${entry.at}, ${formatSeconds(entry.seconds)}, run ${entry.runId}`,
   );
-  if (differences.length === 0)
-    lines.push('  the same in every part: it can be restored as long as the cache has its objects');
+  if (differences.length === 0) {
+    const lost = assessment.reasons.some((reason) => reason.kind === 'objects-missing');
+    const fate = lost
+      ? 'but its contents are no longer in the cache'
+      : 'it can be restored as long as the cache has its objects';
+    lines.push(`  the same in every part: ${fate}`);
+  }
   for (const reason of differences) lines.push(`  ${describeReason(reason)}`);
   return lines.join('\n');
 }

@@ -7,6 +7,8 @@ export type Reason =
   | { readonly kind: ChangedPart; readonly key: string; readonly from: string | null; readonly to: string | null }
   | { readonly kind: 'out-missing'; readonly path: string }
   | { readonly kind: 'out-edited'; readonly path: string }
+  /** This very run is recorded, but objects of its outs are not in the cache: it has to be executed again. */
+  | { readonly kind: 'objects-missing' }
   | { readonly kind: 'never-run' }
   | { readonly kind: 'forced' }
   | { readonly kind: 'always-changed' }
@@ -40,6 +42,8 @@ function describe(reason: Reason, limit: number): string {
       return `out missing: ${reason.path}`;
     case 'out-edited':
       return `out edited: ${reason.path}`;
+    case 'objects-missing':
+      return 'recorded, but its contents are no longer in the cache';
     case 'never-run':
       return 'never run here';
     case 'forced':

@@ -23,6 +23,8 @@ interface Scene {
   readonly disk?: readonly Observation[];
   readonly cached?: readonly string[];
   readonly lockHeld?: boolean;
+  /** Fingerprints that are recorded, and whose objects are gone. */
+  readonly lost?: readonly string[];
   readonly rules?: Partial<DecisionRules>;
 }
 
@@ -42,8 +44,10 @@ function evidence(scene: Scene): Evidence {
     inputs: scene.inputs ?? known('now'),
     lock: locked === null ? undefined : { fingerprint: print(locked), parts: parts(locked), outs: [out('x', 'good')] },
     outs: scene.disk ?? [file('good')],
-    findRestorable: (fingerprint) =>
-      scene.cached?.some((value) => print(value) === fingerprint) === true ? result('cached') : null,
+    findRestorable: (fingerprint) => {
+      if (scene.lost?.some((value) => print(value) === fingerprint) === true) return 'incomplete';
+      return scene.cached?.some((value) => print(value) === fingerprint) === true ? result('cached') : null;
+    },
     findLocked: () => (scene.lockHeld === true ? result('locked') : null),
   };
 }
@@ -66,6 +70,22 @@ describe('decide', () => {
     ],
     ['no lock entry', { locked: null }, ['execute', 'never-run']],
     ['no lock entry, but a recorded run', { locked: null, cached: ['now'] }, ['restore', 'never-run']],
+    [
+      'a missing out whose objects are gone',
+      { disk: [missing], lost: ['now'] },
+      ['execute', 'out-missing', 'objects-missing'],
+    ],
+    [
+      'the same, where the lock has it still',
+      { disk: [missing], lost: ['now'], lockHeld: true },
+      ['restore', 'out-missing'],
+    ],
+    ['objects gone of other inputs', { locked: 'before', lost: ['before'] }, ['execute', 'param']],
+    [
+      'objects gone, without the run cache',
+      { disk: [missing], lost: ['now'], rules: { noRunCache: true } },
+      ['execute', 'out-missing'],
+    ],
     ['an edited out', { disk: [file('edited')] }, ['execute', 'out-edited']],
     ['an edited out that the run cache has', { disk: [file('edited')], cached: ['now'] }, ['restore', 'out-edited']],
     ['a missing out that only the lock knows', { disk: [missing], lockHeld: true }, ['restore', 'out-missing']],

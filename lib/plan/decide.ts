@@ -30,6 +30,9 @@ export interface Restorable {
   readonly entry: RunEntry | null;
 }
 
+/** `incomplete`: the result is recorded, but objects of it are not in the cache. */
+export type Sought = Restorable | 'incomplete' | null;
+
 export interface Evidence {
   readonly stage: Stage;
   readonly inputs: Inputs;
@@ -37,9 +40,9 @@ export interface Evidence {
   /** What is on disk at each out of the stage. */
   readonly outs: readonly Observation[];
   /** Looks the fingerprint up in the run cache; asked only when the stage is not fresh. */
-  readonly findRestorable: (fingerprint: Fingerprint) => Restorable | null;
-  /** What the lock recorded, if all its objects are in the cache. */
-  readonly findLocked: () => Restorable | null;
+  readonly findRestorable: (fingerprint: Fingerprint) => Sought;
+  /** What the lock recorded. */
+  readonly findLocked: () => Sought;
 }
 
 export interface DecisionRules {
@@ -78,8 +81,9 @@ export function decide(evidence: Evidence, rules: DecisionRules): Decision {
   if (rules.allowMissing && reasons.every((reason) => reason.kind === 'out-missing'))
     return { kind: 'skip', why: 'data-missing' };
   const from = rules.noRunCache ? null : findResult(evidence, inputs.fingerprint);
-  if (from !== null) return { kind: 'restore', from, reasons };
-  return assumed.length > 0 ? { kind: 'fail', reasons: assumed } : { kind: 'execute', reasons };
+  if (from !== null && from !== 'incomplete') return { kind: 'restore', from, reasons };
+  if (assumed.length > 0) return { kind: 'fail', reasons: assumed };
+  return { kind: 'execute', reasons: [...reasons, ...lossOf(from)] };
 }
 
 /** A frozen stage never runs; outs that were deleted come back if the lock knows them. */
@@ -87,8 +91,14 @@ function decideFrozen(evidence: Evidence): Decision {
   const problems = outProblems(evidence);
   const isMissing = problems.some((reason) => reason.kind === 'out-missing');
   const from = isMissing ? evidence.findLocked() : null;
-  if (from === null) return { kind: 'skip', why: 'frozen', problems };
+  if (from === null || from === 'incomplete')
+    return { kind: 'skip', why: 'frozen', problems: [...problems, ...lossOf(from)] };
   return { kind: 'restore', from, reasons: [{ kind: 'frozen' }, ...problems] };
+}
+
+/** Why a result that was looked for and not found cannot be restored, where there is more to say than that nothing is known of it. */
+function lossOf(sought: 'incomplete' | null): Reason[] {
+  return sought === null ? [] : [{ kind: 'objects-missing' }];
 }
 
 /** Why the stage is not fresh; empty where it is. */
@@ -124,13 +134,13 @@ function countsByPosition(stage: Stage, parts: FingerprintParts): boolean {
 }
 
 /** A stage without outs is run for its side effect: there is nothing to restore, so only the lock can make it skip. */
-function findResult(evidence: Evidence, fingerprint: Fingerprint): Restorable | null {
+function findResult(evidence: Evidence, fingerprint: Fingerprint): Sought {
   if (evidence.stage.outs.length === 0) return null;
   // A persisted out grows from run to run: an older state of it is no result of these inputs alone.
   const accumulates = evidence.stage.outs.some((out) => out.persist);
   const found = accumulates ? null : evidence.findRestorable(fingerprint);
-  if (found !== null) return found;
-  return evidence.lock?.fingerprint === fingerprint ? evidence.findLocked() : null;
+  if (found !== null && found !== 'incomplete') return found;
+  return (evidence.lock?.fingerprint === fingerprint ? evidence.findLocked() : null) ?? found;
 }
 
 /**

@@ -94,6 +94,7 @@ describe('docs/json-output.md', () => {
     out: true,
     'out-missing': true,
     'out-edited': true,
+    'objects-missing': true,
     'never-run': true,
     forced: true,
     'always-changed': true,

@@ -2,7 +2,7 @@
 
 import type { Observation, Present } from '../core/observation.ts';
 import { alignOuts, matchesDisk } from '../plan/decide.ts';
-import type { Evidence, Restorable } from '../plan/decide.ts';
+import type { Evidence, Sought } from '../plan/decide.ts';
 import type { Fingerprint } from '../plan/parts.ts';
 import type { OutRecord } from '../plan/record.ts';
 import { gatherInputs } from './inputs.ts';
@@ -33,7 +33,8 @@ export async function gatherEvidence(
     findRestorable: (fingerprint) => findRestorable(project, index, fingerprint, outs),
     findLocked: () => {
       const recorded = lock === undefined ? null : alignOuts(stage, lock);
-      return recorded !== null && isHeld(project, recorded, outs) ? { outs: recorded, entry: null } : null;
+      if (recorded === null) return null;
+      return isHeld(project, recorded, outs) ? { outs: recorded, entry: null } : 'incomplete';
     },
   };
 }
@@ -44,13 +45,16 @@ function findRestorable(
   index: number,
   fingerprint: Fingerprint,
   seen: readonly Observation[],
-): Restorable | null {
+): Sought {
   const stage = project.graph.stages[index]!;
+  let found: 'incomplete' | null = null;
   for (const entry of project.store.candidates(fingerprint)) {
     const outs = alignOuts(stage, entry);
-    if (outs !== null && isHeld(project, outs, seen)) return { outs, entry };
+    if (outs === null) continue;
+    if (isHeld(project, outs, seen)) return { outs, entry };
+    found = 'incomplete';
   }
-  return null;
+  return found;
 }
 
 /** Outs that lie in the workspace already need no objects. */

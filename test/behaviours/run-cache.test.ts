@@ -79,6 +79,17 @@ describe('run cache', () => {
     expect(rig.executed()).toEqual(['first', 'second']);
   });
 
+  it('47. objects gone: status and explain say that the run is recorded all the same', async () => {
+    await settledChain();
+    rig.remove('one', 'cache/objects');
+    expect((await rig.status())['first']!.reasons).toEqual([
+      { kind: 'out-missing', path: 'one' },
+      { kind: 'objects-missing' },
+    ]);
+    expect((await rig.run(['explain', 'first'])).stdout).toContain('its contents are no longer in the cache');
+    expect(rig.executed()).toEqual([]);
+  });
+
   it('47. one object of a folder gone: executes that stage', async () => {
     rig.pipeline({ stages: { only: { cmd: step('only', 'mkdir d && echo a > d/a && echo b > d/b'), outs: ['d'] } } });
     await rig.settle();
