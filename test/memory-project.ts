@@ -135,6 +135,7 @@ export class MemoryProject {
     if (!plan.ok) throw new Error(plan.error.map((fault) => fault.message).join('\n'));
     const project: Project = {
       root: this.root,
+      cwd: this.root,
       stateDir: `${this.root}/.dagrun`,
       cacheDir: `${this.root}/cache`,
       lockFile: 'pipeline.lock',

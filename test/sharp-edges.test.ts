@@ -236,3 +236,24 @@ describe('the workspace', () => {
     expect(Object.keys(await rig.states())).toEqual(['only']);
   });
 });
+
+describe('targets that are paths', () => {
+  it.each([
+    ['sub', '../made/one'],
+    ['sub', 'two'],
+    ['sub', 'made/one'],
+    ['..', 'ws/sub/two'],
+    ['.', './sub//two'],
+  ])('are meant from where the user is, then from the root: in %s %s', async (cwd, target) => {
+    rig.pipeline({
+      stages: {
+        one: { cmd: step('one', 'echo 1 > made/one'), outs: ['made/one'] },
+        two: { cmd: step('two', 'echo 2 > sub/two'), outs: ['sub/two'] },
+      },
+    });
+    mkdirSync(rig.path('sub'));
+    const file = cwd === '..' ? ['--file', 'ws/pipeline.yaml'] : [];
+    const run = await rig.good([target, ...file], { cwd });
+    expect(run.executed).toEqual([target.endsWith('one') ? 'one' : 'two']);
+  });
+});

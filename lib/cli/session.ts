@@ -1,6 +1,7 @@
 // What most commands begin with: an opened project, a plan, and, where they change something, the workspace to themselves.
 
-import { existsSync } from 'node:fs';
+import { existsSync, realpathSync } from 'node:fs';
+import { relative, resolve, sep } from 'node:path';
 import { failure } from '../core/failure.ts';
 import type { CommandFailure, ExitCode } from '../core/failure.ts';
 import { codeOf, err, messageOf, ok } from '../core/result.ts';
@@ -59,7 +60,10 @@ export function plan(
   targets: readonly string[],
   reach: Selection['reach'] = 'upstream',
 ): Result<Plan, CommandFailure> {
-  const selected = selectPlan(project.graph, { targets, reach });
+  // A path is meant from where the user is, which may be a folder of the workspace, or one above it.
+  const from = targets.length === 0 ? '' : realpathSync.native(project.cwd);
+  const paths = targets.map((target) => relative(project.root, resolve(from, target)).replaceAll(sep, '/'));
+  const selected = selectPlan(project.graph, { targets, paths, reach });
   return selected.ok ? selected : err(failure('usage', ...selected.error));
 }
 

@@ -34,6 +34,20 @@ describe('selectPlan', () => {
   it('knows groups', () => expect(select(['train'])).toEqual(['prepare', 'train@a', 'train@b']));
   it('knows globs', () => expect(select(['*@a'], 'single')).toEqual(['train@a']));
   it('knows outs', () => expect(select(['./models/a'], 'single')).toEqual(['train@a']));
+  it('takes paths from where the user is before those from the root, and names before both', () => {
+    const graph = build();
+    const selected = (target: string, path: string): readonly number[] => {
+      const plan = selectPlan(graph, { targets: [target], paths: [path], reach: 'single' });
+      return plan.ok ? plan.value.order : [];
+    };
+    const index = (name: string): number => graph.stages.findIndex((stage) => stage.name === name);
+    expect(selected('../report.html', 'report.html')).toEqual([index('report')]);
+    expect(selected('a', 'models/a')).toEqual([index('train@a')]);
+    expect(selected('data', 'models/a')).toEqual([index('train@a')]);
+    expect(selected('data', 'models/data')).toEqual([index('prepare')]);
+    expect(selected('report', 'data')).toEqual([index('report')]);
+    expect(selected('no', '../../no')).toEqual([]);
+  });
   it('keeps the order of single items', () =>
     expect(select(['report', 'prepare'], 'single')).toEqual(['report', 'prepare']));
   it('goes downstream', () => expect(select(['train@a'], 'downstream')).toEqual(['train@a', 'report']));

@@ -5,7 +5,7 @@ import { err, ok } from '../core/result.ts';
 import type { Result } from '../core/result.ts';
 import { closure } from '../graph/graph.ts';
 import type { Graph } from '../graph/graph.ts';
-import type { StageName } from '../pipeline/pipeline.ts';
+import type { Stage, StageName } from '../pipeline/pipeline.ts';
 import { suggest } from '../core/suggest.ts';
 
 /** Which stages a command is about. */
@@ -19,6 +19,8 @@ export interface Plan {
 export interface Selection {
   /** Stage names, group names, globs over stage names, or paths of outs. Empty: every stage. */
   readonly targets: readonly string[];
+  /** What each target is as a path, relative to the workspace root, where that is known. Paths from the root itself are understood too. */
+  readonly paths?: readonly string[];
   /** `upstream`: the targets and all they need. `single`: only the targets. `downstream`: the targets and all that need them. */
   readonly reach: 'upstream' | 'single' | 'downstream';
 }
@@ -26,8 +28,8 @@ export interface Selection {
 export function selectPlan(graph: Graph, selection: Selection): Result<Plan, readonly Fault[]> {
   const faults: Fault[] = [];
   const requested = new Set<number>();
-  for (const target of selection.targets) {
-    const found = findTarget(graph, target);
+  for (const [position, target] of selection.targets.entries()) {
+    const found = findTarget(graph, target, selection.paths?.[position]);
     if (found.length === 0) faults.push(unknownTarget(graph, target));
     for (const index of found) requested.add(index);
   }
@@ -38,16 +40,20 @@ export function selectPlan(graph: Graph, selection: Selection): Result<Plan, rea
   return ok({ order: graph.order.filter((index) => reached.has(index)), requested });
 }
 
-function findTarget(graph: Graph, target: string): number[] {
+/** Names before paths, and paths from where the user is before those from the root. */
+function findTarget(graph: Graph, target: string, path: string | undefined): number[] {
   const exact = graph.index.get(target as StageName);
   if (exact !== undefined) return [exact];
-  const path = target.replaceAll('\\', '/').replace(/^\.\//, '').replace(/\/+$/, '');
-  const matches = target.includes('*') || target.includes('?') ? globPattern(target) : null;
-  return graph.order.filter((index) => {
-    const stage = graph.stages[index]!;
-    if (matches !== null) return matches.test(stage.name);
-    return stage.group === target || stage.outs.some((out) => out.path === path);
-  });
+  const where = (wanted: (stage: Stage) => boolean): number[] =>
+    graph.order.filter((index) => wanted(graph.stages[index]!));
+  const makes = (out: string) => (stage: Stage) => stage.outs.some((made) => made.path === out);
+  if (target.includes('*') || target.includes('?')) {
+    const pattern = globPattern(target);
+    return where((stage) => pattern.test(stage.name));
+  }
+  const found = where((stage) => stage.group === target || (path !== undefined && makes(path)(stage)));
+  const fromRoot = target.replaceAll('\\', '/').replace(/^\.\//, '').replace(/\/+$/, '');
+  return found.length > 0 ? found : where(makes(fromRoot));
 }
 
 /** Over whole stage names; `*` also crosses `/`, which a name cannot hold anyway. */

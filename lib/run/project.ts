@@ -30,6 +30,8 @@ type Face<Adapter> = Pick<Adapter, keyof Adapter>;
 export interface Project {
   /** Absolute, real path. */
   readonly root: string;
+  /** Absolute path of the folder that the command was started in. */
+  readonly cwd: string;
   /** Absolute path of the machine-local state. */
   readonly stateDir: string;
   /** Absolute path of the cache folder. */
@@ -101,6 +103,7 @@ export async function openProject(options: OpenOptions): Promise<Result<Project,
   return ok(
     assemble({
       root,
+      cwd: options.cwd,
       stateDir,
       cacheDir,
       lockFile,
