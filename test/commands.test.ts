@@ -614,6 +614,27 @@ describe('logs', () => {
     expect(log).toMatch(/peak \d+(\.\d+)? (MB|MiB)\b/);
   });
 
+  it('an execution that is under way is the last one, with what it has said so far', async () => {
+    rig.write({ seed: 'one' });
+    rig.pipeline({ stages: { only: { cmd: controlled('only'), deps: ['seed'] } } });
+    const before = rig.start(['repro']);
+    await (await rig.started('only')).exit(0);
+    await before.end();
+    rig.write({ seed: 'two' });
+    const run = rig.start(['repro', '-v']);
+    const command = await rig.started('only');
+    await command.print('so far\n');
+    await run.waitFor(() => run.stdout.includes('so far'));
+    const during = (await rig.run(['logs', 'only'])).stdout;
+    expect(during).toMatch(/^# \S+ {2}only {2}not finished: [\s\S]*so far\n$/);
+    const list = (await rig.run(['logs', 'only', '--list'])).stdout.trim().split('\n');
+    expect(list.map((line) => /not finished|succeeded/.exec(line)?.[0])).toEqual(['not finished', 'succeeded']);
+    expect(JSON.parse((await rig.run(['logs', 'only', '--json'])).stdout)).toMatchObject({ outcome: 'succeeded' });
+    await command.exit(0);
+    await run.end();
+    expect((await rig.run(['logs', 'only'])).stdout).toMatch(/succeeded[\s\S]*so far/);
+  });
+
   it('a stage without a log, an unknown stage and an unknown run are told apart', async () => {
     prepare();
     const none = await rig.run(['logs', 'first']);

@@ -251,6 +251,7 @@ export class MemoryProject {
       logPath: (stage, runId) => `${this.root}/logs/${stage}/${runId}.log`,
       writeExecution: () => undefined,
       executions: () => [],
+      unfinished: () => [],
       lastSeconds: () => null,
       objectPath: (digest) => `objects/${digest}`,
       allRuns: () => this.runs,

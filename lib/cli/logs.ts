@@ -7,6 +7,7 @@ import type { CommandFailure, ExitCode } from '../core/failure.ts';
 import { err, ok } from '../core/result.ts';
 import type { Result } from '../core/result.ts';
 import { formatBytes, formatSeconds } from '../report/format.ts';
+import type { Project } from '../run/project.ts';
 import type { ExecutionRecord } from '../store/logs.ts';
 import type { Command, Invocation } from './command.ts';
 import { isSet, open, plan, textOf } from './session.ts';
@@ -15,7 +16,7 @@ export const command: Command = {
   name: 'logs',
   args: '<stage>',
   summary:
-    'Shows the log of the last execution of a stage, with how it ended, how long it took, and how much memory it had.',
+    'Shows the log of the last execution of a stage, with how it ended, how long it took, and how much memory it had;\nof one that is under way, what there is so far.',
   examples: [
     'dagrun logs train@model1',
     'dagrun logs train@model1 --list',
@@ -38,8 +39,9 @@ async function run(invocation: Invocation): Promise<Result<ExitCode, CommandFail
   const selected = plan(project.value, [target], 'single');
   // A stage that is no longer in the pipeline may still have logs.
   const names = selected.ok ? selected.value.order.map((index) => graph.stages[index]!.name as string) : [target];
-  const records = names.flatMap((name) => store.executions(name)).sort((a, b) => (a.startedAt < b.startedAt ? 1 : -1));
-  if (records.length === 0) {
+  const executions = names.flatMap((name) => findExecutions(store, name));
+  executions.sort((a, b) => (a.startedAt < b.startedAt ? 1 : -1));
+  if (executions.length === 0) {
     if (!selected.ok) return selected;
     return err(
       failure('usage', {
@@ -49,25 +51,55 @@ async function run(invocation: Invocation): Promise<Result<ExitCode, CommandFail
     );
   }
   const id = textOf(invocation, 'run');
-  const record = id === undefined ? records[0] : records.find((candidate) => candidate.runId === id);
-  if (record === undefined)
+  const json = isSet(invocation, 'json');
+  // What has no record yet has nothing to give as JSON.
+  const known = json ? executions.filter(({ record }) => record !== null) : executions;
+  const execution = id === undefined ? known[0] : known.find((candidate) => candidate.runId === id);
+  const all = isSet(invocation, 'list');
+  if (execution === undefined && !(all && json))
     return err(
       failure('usage', {
-        message: `stage "${target}" has no execution "${id ?? ''}"`,
+        message: `stage "${target}" has no ${json ? 'recorded ' : ''}execution${id === undefined ? '' : ` "${id}"`}`,
         hint: `\`dagrun logs ${target} --list\` lists them`,
       }),
     );
   const { stdout } = invocation.io;
-  const all = isSet(invocation, 'list');
-  if (isSet(invocation, 'json')) stdout.write(`${JSON.stringify(all ? { executions: records } : record)}\n`);
-  else if (all) for (const each of records) stdout.write(`${describe(each)}\n`);
-  else await show(record, store.logPath(record.stage, record.runId), stdout);
+  const records = known.map(({ record }) => record);
+  if (json) stdout.write(`${JSON.stringify(all ? { executions: records } : execution!.record)}\n`);
+  else if (all) for (const each of executions) stdout.write(`${describe(each)}\n`);
+  else await show(execution!, store.logPath(execution!.stage, execution!.runId), stdout);
   return ok(exitCodes.done);
 }
 
-function describe(record: ExecutionRecord): string {
+interface Execution {
+  readonly runId: string;
+  readonly stage: string;
+  readonly startedAt: string;
+  /** Null: it is under way, or its runner died. */
+  readonly record: ExecutionRecord | null;
+}
+
+function findExecutions(store: Project['store'], stage: string): Execution[] {
+  const recorded = store
+    .executions(stage)
+    .map((record) => ({ runId: record.runId, stage, startedAt: record.startedAt, record }));
+  const unfinished = store
+    .unfinished(stage)
+    .map((runId) => ({ runId, stage, startedAt: startOf(runId), record: null }));
+  return [...recorded, ...unfinished];
+}
+
+/** A run id begins with the second in which it started, which may be that in which the one before it did: it counts as the later. */
+function startOf(runId: string): string {
+  const [, ...digits] = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)-/.exec(runId) ?? [];
+  const [year, month, day, hour, minute, second] = digits;
+  return second === undefined ? '' : `${year}-${month}-${day}T${hour}:${minute}:${second}.999Z`;
+}
+
+function describe({ runId, stage, startedAt, record }: Execution): string {
+  if (record === null) return `${runId}  ${stage}  not finished: it is under way, or its runner died`;
   const memory = record.peakMemory === null ? '' : `, peak ${formatBytes(record.peakMemory)}`;
-  return `${record.runId}  ${record.stage}  ${describeOutcome(record)} in ${formatSeconds(record.seconds)}${memory}, ${record.startedAt} on ${record.host}`;
+  return `${runId}  ${stage}  ${describeOutcome(record)} in ${formatSeconds(record.seconds)}${memory}, ${startedAt} on ${record.host}`;
 }
 
 function describeOutcome(record: ExecutionRecord): string {
@@ -75,8 +107,8 @@ function describeOutcome(record: ExecutionRecord): string {
   return record.exitCode === null ? record.outcome : `${record.outcome} (exit code ${record.exitCode})`;
 }
 
-async function show(record: ExecutionRecord, path: string, stdout: NodeJS.WriteStream): Promise<void> {
-  stdout.write(`# ${describe(record)}\n`);
+async function show(execution: Execution, path: string, stdout: NodeJS.WriteStream): Promise<void> {
+  stdout.write(`# ${describe(execution)}\n`);
   if (!existsSync(path)) stdout.write(`# its log is gone: ${path}\n`);
   else await pump(createReadStream(path), stdout, { end: false });
 }

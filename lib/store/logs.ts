@@ -65,6 +65,15 @@ export function readExecutions(layout: Layout, stage: string): readonly Executio
   return readExecutionFolder(layout.logFolder(stage)).filter((record) => record.stage === stage);
 }
 
+/** Executions that have a log and no record: they are under way, or their runner died. */
+export function listUnfinished(layout: Layout, stage: string): readonly string[] {
+  const names = new Set(listNames(layout.logFolder(stage)));
+  return [...names].flatMap((name) => {
+    const runId = /^(.+)\.log$/.exec(name)?.[1];
+    return isRunId(runId) && !names.has(`${runId}.json`) ? [runId] : [];
+  });
+}
+
 export function readExecutionFolder(folder: string): readonly ExecutionRecord[] {
   const records: ExecutionRecord[] = [];
   for (const name of listNames(folder)) {

@@ -21,7 +21,7 @@ import { collectGarbage } from './gc.ts';
 import type { GcOptions, GcReport } from './gc.ts';
 import { HitCounter } from './hits.ts';
 import { Layout } from './layout.ts';
-import { logPath, logTail, readExecutions, writeExecution } from './logs.ts';
+import { listUnfinished, logPath, logTail, readExecutions, writeExecution } from './logs.ts';
 import type { ExecutionRecord } from './logs.ts';
 import { mergeCache } from './merge.ts';
 import type { MergeReport } from './merge.ts';
@@ -178,6 +178,11 @@ export class CacheStore implements ResultCache {
   /** The recorded executions of a stage, newest first. */
   executions(stage: string): readonly ExecutionRecord[] {
     return readExecutions(this.#layout, stage);
+  }
+
+  /** Ids of executions of a stage that have a log and no record: they are under way, or their runner died. */
+  unfinished(stage: string): readonly string[] {
+    return listUnfinished(this.#layout, stage);
   }
 
   /** Seconds that the last successful execution of a stage took; null where none is recorded. */
