@@ -89,6 +89,6 @@ async function checkoutOut(project: Project, stage: Stage, item: CheckoutItem): 
     : {
         at,
         message: `cannot check out "${out.path}": ${done.error.message}`,
-        hint: '`dagrun cache verify --repair` finds what is damaged',
+        ...(done.error.kind === 'corrupt' ? { hint: '`dagrun cache verify --repair` finds what is damaged' } : {}),
       };
 }

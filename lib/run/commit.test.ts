@@ -42,7 +42,9 @@ it.each<[string, () => void, RegExp]>([
 it('refuses a stage without one of its outs or inputs, also where it is named', async () => {
   await memory.repro();
   memory.files.delete('a.out');
-  expect((await commit({ named: true })).faults).toHaveLength(1);
+  expect((await commit({ named: true })).faults).toEqual([
+    expect.objectContaining({ message: 'stage "a" cannot be committed: out missing: a.out' }),
+  ]);
   memory.files.set('a.out', 'x');
   memory.files.delete('in');
   expect((await commit({ named: true })).faults[0]!.message).toContain('dep missing: in');

@@ -58,7 +58,11 @@ async function commitStage(
     return { message: `stage "${stage.name}" cannot be committed: ${why}` };
   }
   const outs = await observeOuts(project, stage);
-  if (!outs.ok) return { message: `stage "${stage.name}" cannot be committed: ${outs.message}`, hint: outs.hint };
+  if (!outs.ok) {
+    const lacking = outs.missing.map((path) => describeReason({ kind: 'out-missing', path })).join('; ');
+    const hint = lacking === '' ? outs.hint : `\`dagrun repro ${stage.name}\` restores or makes what is missing`;
+    return { message: `stage "${stage.name}" cannot be committed: ${lacking || outs.message}`, hint };
+  }
   const doubt = accepted ? undefined : findDoubt(stage, lock, inputs, outs.records);
   if (doubt !== undefined) {
     return {

@@ -22,11 +22,13 @@ export interface KnownInputs {
 
 type ObservedOuts =
   | { readonly ok: true; readonly records: readonly OutRecord[] }
-  | { readonly ok: false; readonly message: string; readonly hint: string };
+  /** `missing`: outs that are not there; where there are none, something cannot be read. */
+  | { readonly ok: false; readonly missing: readonly string[]; readonly message: string; readonly hint: string };
 
 /** What the command left at each out, in the order of the stage. */
 export async function observeOuts(project: Project, stage: Stage): Promise<ObservedOuts> {
   const records: OutRecord[] = [];
+  const missing: string[] = [];
   for (const out of stage.outs) {
     project.forget(out.path);
     const content = await project.files.observe(out.path);
@@ -34,17 +36,20 @@ export async function observeOuts(project: Project, stage: Stage): Promise<Obser
     else if (content.kind === 'unreadable')
       return {
         ok: false,
+        missing: [],
         message: `out "${out.path}" cannot be read: ${content.reason}`,
         hint: 'an out has to be made of files, folders and links',
       };
-    else
-      return {
-        ok: false,
-        message: `the command ended well but did not write its out "${out.path}"`,
-        hint: `let the command write it, or remove it from the outs of "${stage.name}"`,
-      };
+    else missing.push(out.path);
   }
-  return { ok: true, records };
+  if (missing.length === 0) return { ok: true, records };
+  const [what, it] = missing.length === 1 ? ['out', 'it'] : ['outs', 'them'];
+  return {
+    ok: false,
+    missing,
+    message: `the command ended well but did not write its ${what} ${missing.map((path) => `"${path}"`).join(', ')}`,
+    hint: `let the command write ${it}, or remove ${it} from the outs of "${stage.name}"`,
+  };
 }
 
 /** By position where paths are not part of the identity; otherwise sorted, so that the order in the pipeline file does not matter. */

@@ -139,6 +139,15 @@ describe('what happens to a stage', () => {
     }
   });
 
+  it('names every out that the command left unwritten', async () => {
+    const project = make({ a: { outs: ['a.out', 'b.out', 'c.out'] } }, {});
+    project.commands.set('a', (files) => void files.set('b.out', 'there'));
+    const { events } = await project.repro();
+    expect(events.find((event) => event.kind === 'stage-failed')).toMatchObject({
+      message: 'the command ended well but did not write its outs "a.out", "c.out"',
+    });
+  });
+
   it('does not record a run whose input was edited meanwhile, and does not retry it', async () => {
     const project = make({ a: { deps: ['in'], outs: ['a.out'], retries: 3 } }, { in: '1' });
     let attempts = 0;
