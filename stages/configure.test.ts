@@ -17,11 +17,10 @@ beforeEach(() => {
 afterEach(() => rmSync(root, { recursive: true }));
 
 /** Runs the stage as the runner does. `text` is the file that `params` was read from; JSON is YAML. */
-async function configure(params: unknown, text = JSON.stringify(params, null, 2)) {
+async function configure(params: unknown, text = JSON.stringify(params, null, 2), more: readonly string[] = []) {
   writeFileSync(join(root, 'params.yaml'), text);
-  const outs = ['definitions', 'datasets.json', 'source.json', 'timing.json', 'weights'].map((name) => ({
-    path: `artifacts/${name}`,
-  }));
+  const names = ['definitions', 'datasets.json', 'source.json', 'timing.json', 'weights', ...more];
+  const outs = names.map((name) => ({ path: `artifacts/${name}` }));
   const context = {
     stage: 'configure',
     fingerprint: 'f',
@@ -117,6 +116,28 @@ describe('the configure stage', () => {
     const { models, variants } = JSON.parse(read('datasets.json')) as DatasetPlan;
     expect(models['a']).toBe(models['c']);
     expect(variants[models['b']!]).toMatchObject({ split: 0.3 });
+  });
+
+  it('writes the rounds of successive halving where the pipeline has some, and says which of the two is missing', async () => {
+    const branch = [{ flatten: 0 }, { output_classes: 100 }];
+    const model = { a: { model: { custom: [{ layer: [{ branch }] }] } } };
+    const on = { halving: { rounds: [2, 6] }, model };
+    expect(await configure(on, undefined, ['halving'])).toMatchObject({ exitCode: 0 });
+    const written = readdirSync(join(root, 'artifacts/halving')).map((name) => [name, read(`halving/${name}`)]);
+    expect(written.map(([name, text]) => [name, JSON.parse(text!) as unknown])).toEqual([
+      ['1.json', { after: 2 }],
+      ['2.json', { after: 6 }],
+      ['factor.json', { factor: 3 }],
+    ]);
+    const without = await configure(on);
+    expect([without.exitCode, without.stderr]).toEqual([1, expect.stringContaining('--file halving.yaml repro')]);
+    const missing = await configure({ model }, undefined, ['halving']);
+    expect([missing.exitCode, missing.stderr]).toEqual([1, expect.stringContaining('write `halving: {')]);
+    const backwards = await configure({ halving: { rounds: [6, 2] }, model });
+    expect(backwards.stderr).toBe(
+      'params.yaml:3:5: halving.rounds: the second comparison, after epoch 2, does not follow the first, after epoch 6 ' +
+        '(write the smaller number first, such as [2, 6])',
+    );
   });
 
   it('ends with all faults and writes nothing', async () => {

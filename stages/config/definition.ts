@@ -172,6 +172,19 @@ export interface ModelDefinition {
   readonly architecture: Architecture;
 }
 
+/** The `halving` key of params.yaml. */
+export interface HalvingSettings {
+  /** The epochs after which models are compared, as many as halving.yaml has rounds. */
+  readonly rounds: readonly [number, number];
+  /** One model of so many goes on. */
+  readonly factor: number;
+}
+
+/** What is to be trained of a model: all of it, or so many epochs, because others were better by then. */
+export interface TrainingPlan extends ModelDefinition {
+  readonly stopAfter?: number;
+}
+
 /** Content of `artifacts/datasets.json`: which data set each model needs, by what decides its content. */
 export interface DatasetPlan {
   readonly version: 1;

@@ -5,9 +5,11 @@ import { backboneOf, pathWithin, readArchitecture } from './architecture.ts';
 import type { BackboneContext } from './backbone.ts';
 import { checkBackbone, weightsOriginOf } from './backbone.ts';
 import { classCount, parseDataSource } from './data-source.ts';
-import type { Architecture, DataSource, ModelDefinition, WeightsOrigin } from './definition.ts';
+import type { Architecture, DataSource, HalvingSettings, ModelDefinition, WeightsOrigin } from './definition.ts';
 import type { Fault, Locate, Path } from './faults.ts';
 import { throwFaults } from './faults.ts';
+import type { RawHalving } from './halving.ts';
+import { checkHalving, readHalving } from './halving.ts';
 import { checkAgainst } from './schema.ts';
 import type { RawOverrides, RawPrepare, RawSections, RawTrain } from './settings.ts';
 import { applyOverrides, checkOverrides, checkSettings, readPrepare, readTrain } from './settings.ts';
@@ -24,6 +26,8 @@ export interface Params {
   readonly data: DataSource;
   /** In the order of the file. */
   readonly models: readonly NamedModel[];
+  /** null: no model is stopped. */
+  readonly halving: HalvingSettings | null;
 }
 
 /** params.yaml as the schema allows it. */
@@ -32,6 +36,7 @@ interface RawParams {
   readonly prepare?: RawPrepare | null;
   readonly train?: RawTrain | null;
   readonly weights_mirror?: string | null;
+  readonly halving?: RawHalving | null;
   readonly model: Readonly<Record<string, RawModel>>;
 }
 
@@ -64,8 +69,11 @@ export function readParams(document: unknown, openText?: () => Locate): Params {
       : [readModel(name, raw.model[name]!, { sections, classes, mirror: raw.weights_mirror ?? null })],
   );
   faults.push(...read.flatMap((model) => model.faults));
+  const halving = sound('halving') && raw.halving ? readHalving(raw.halving) : null;
+  faults.push(...(halving === null ? [] : checkHalving(halving)));
   throwFaults('params.yaml', faults, openText);
-  return { data: data!.source, models: read.map(({ name, definition, weights }) => ({ name, definition, weights })) };
+  const models = read.map(({ name, definition, weights }) => ({ name, definition, weights }));
+  return { data: data!.source, models, halving };
 }
 
 /** Whether a fault lies within the value at a path, or around it. */

@@ -27,6 +27,12 @@ export interface ReportInputs {
   readonly records: readonly ModelRecord[];
 }
 
+export interface ExcludedView {
+  readonly label: string;
+  readonly anchor: string;
+  readonly reasons: readonly string[];
+}
+
 export interface PageView {
   readonly title: string;
   readonly dataName: string;
@@ -37,11 +43,9 @@ export interface PageView {
   readonly table: RankingTable;
   readonly overview: OverviewView;
   readonly panels: readonly PanelView[];
-  readonly excluded: readonly {
-    readonly label: string;
-    readonly anchor: string;
-    readonly reasons: readonly string[];
-  }[];
+  readonly excluded: readonly ExcludedView[];
+  /** Those whose training was ended by successive halving. */
+  readonly halted: readonly ExcludedView[];
   readonly criteria: readonly CriterionView[];
   readonly normalisation: string;
   readonly provenance: ProvenanceView;
@@ -60,6 +64,7 @@ export async function buildPage({ ranking, benchmark, heatmap, records }: Report
     const { settings, winner } = ranking;
     panels.push(await buildPanel(record, { settings, winner, classList, preview, previewNote }));
   }
+  const leftOut = records.filter(({ candidate }) => candidate.rank === null);
   return {
     title: `${verdict.winner?.label ?? 'No model'} – model selection on ${ranking.data.name}`,
     dataName: ranking.data.name,
@@ -70,9 +75,8 @@ export async function buildPage({ ranking, benchmark, heatmap, records }: Report
     table: buildTable(ranking, records),
     overview: await buildOverview(ranking, records),
     panels,
-    excluded: records
-      .filter(({ candidate }) => candidate.rank === null)
-      .map(({ label, anchor, candidate }) => ({ label, anchor, reasons: candidate.excluded })),
+    excluded: leftOut.filter(({ candidate }) => candidate.halted === undefined).map(describeExcluded),
+    halted: leftOut.filter(({ candidate }) => candidate.halted !== undefined).map(describeExcluded),
     criteria: describeCriteria(ranking.settings),
     normalisation: describeNormalisation(ranking.settings),
     provenance: buildProvenance(ranking, benchmark, records),
@@ -80,13 +84,18 @@ export async function buildPage({ ranking, benchmark, heatmap, records }: Report
   };
 }
 
-/** "5 models compared: 4 of this run, 1 of the history; 1 left out" */
+function describeExcluded({ label, anchor, candidate }: ModelRecord): ExcludedView {
+  return { label, anchor, reasons: candidate.excluded };
+}
+
+/** "5 models compared: 4 of this run, 1 of the history; 1 left out; 2 stopped early" */
 export function describeCounts(records: readonly ModelRecord[]): string {
   const ranked = records.filter(({ candidate }) => candidate.rank !== null);
   const history = ranked.filter(({ candidate }) => candidate.origin === 'history').length;
   const parts = [`${ranked.length - history} of this run`, `${history} of the history`];
-  const left = records.length - ranked.length;
-  return `${ranked.length} ${ranked.length === 1 ? 'model' : 'models'} compared: ${parts.join(', ')}${left === 0 ? '' : `; ${left} left out`}`;
+  const halted = records.filter(({ candidate }) => candidate.halted !== undefined).length;
+  const left = records.length - ranked.length - halted;
+  return `${ranked.length} ${ranked.length === 1 ? 'model' : 'models'} compared: ${parts.join(', ')}${left === 0 ? '' : `; ${left} left out`}${halted === 0 ? '' : `; ${halted} stopped early`}`;
 }
 
 /** Almost always one list: all candidates know the same data. */

@@ -55,6 +55,8 @@ export interface PanelView {
   readonly evaluatedAt: string;
   readonly rank: number | null;
   readonly winner: boolean;
+  /** "stopped at epoch 2 of 20"; null: its training is finished. */
+  readonly halted: string | null;
   readonly excluded: readonly string[];
   readonly keyFigures: readonly { readonly label: string; readonly value: string; readonly note: string }[];
   readonly figures: readonly {
@@ -101,6 +103,8 @@ export async function buildPanel(
     evaluatedAt: formatInstant(candidate.evaluatedAt),
     rank: candidate.rank,
     winner: candidate.id === context.winner,
+    halted:
+      candidate.halted === undefined ? null : `stopped at epoch ${candidate.halted.after} of ${candidate.halted.of}`,
     excluded: candidate.excluded,
     keyFigures: pickKeyFigures(candidate),
     figures: listFigures(record, context.settings),

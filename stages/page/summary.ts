@@ -14,6 +14,7 @@ export function renderSummary(ranking: Ranking, records: readonly ModelRecord[])
   const verdict = buildVerdict(ranking, records);
   const heading =
     verdict.winner === null ? 'No model can be chosen' : `Best model: ${escapeMarkdown(verdict.winner.label)}`;
+  const leftOut = records.filter(({ candidate }) => candidate.rank === null);
   const blocks = [
     `## ${heading}`,
     escapeMarkdown(ranking.verdict[0] ?? ''),
@@ -23,15 +24,15 @@ export function renderSummary(ranking: Ranking, records: readonly ModelRecord[])
       .join('\n'),
     tableOf(ranking, records),
     describeTable(ranking, records),
-    listOf(
-      'Left out',
-      records
-        .filter(({ candidate }) => candidate.rank === null)
-        .map(({ label, candidate }) => `${label}: ${candidate.excluded.join('; ')}`),
-    ),
+    listOf('Left out', leftOut.filter(({ candidate }) => candidate.halted === undefined).map(describeExcluded)),
+    listOf('Stopped early', leftOut.filter(({ candidate }) => candidate.halted !== undefined).map(describeExcluded)),
     listOf('Warnings', ranking.warnings),
   ];
   return `${blocks.filter((block) => block !== '').join('\n\n')}\n`;
+}
+
+function describeExcluded({ label, candidate }: ModelRecord): string {
+  return `${label}: ${candidate.excluded.join('; ')}`;
 }
 
 /** What the table has, and what it does not. */

@@ -24,7 +24,10 @@ export interface TrainingView {
 
 export async function buildTraining(history: TrainingHistory): Promise<TrainingView> {
   const kept = history.epochs.find(({ epoch }) => epoch === history.keptEpoch);
-  const ending = history.stoppedEarly ? ', stopped early' : '';
+  const { halted } = history;
+  const stopped =
+    halted === undefined ? '' : `, stopped by successive halving after epoch ${halted.after} of ${halted.of}`;
+  const ending = history.stoppedEarly ? ', stopped early' : stopped;
   return {
     curves: [await buildCurve(history, 'loss'), await buildCurve(history, 'accuracy')],
     outcome:

@@ -55,6 +55,25 @@ const tell = ({ candidates }: Gathered): readonly unknown[] =>
   candidates.map(({ names, origin, model }) => [names.join('+'), origin, model]).sort();
 
 describe('gatherCandidates', () => {
+  it('has a training that was stopped only where none of the same definition came further', () => {
+    const halted = (after: number) => ({ after, of: 9 });
+    const past: Past[] = [
+      { model: 'm1', definitionDigest: 'd1', halted: halted(2), at: '2026-01-03' },
+      { model: 'm2', definitionDigest: 'd1', halted: halted(6), at: '2026-01-02' },
+      { model: 'm3', definitionDigest: 'd2', halted: halted(2), at: '2026-01-03', name: 'model2' },
+      { model: 'm4', definitionDigest: 'd2', at: '2026-01-01', name: 'model2' },
+    ];
+    const gathered = gather({ past, now: { model1: 'd1', model2: 'd2' } });
+    expect(tell(gathered)).toEqual([
+      ['model1', 'run', 'm2'],
+      ['model2', 'run', 'm4'],
+    ]);
+    expect(gathered.candidates.map(({ model, halted: how }) => [model, how]).sort()).toEqual([
+      ['m2', halted(6)],
+      ['m4', undefined],
+    ]);
+  });
+
   it('has the models of this run under their names now, and those of the history under the names that they had', () => {
     const gathered = gather({
       past: [

@@ -34,7 +34,7 @@ export interface Gathered {
  */
 export function gatherCandidates({ history, index, definitions, benchmark }: GatherInput): Gathered {
   const data = findData(index);
-  const same = history.models.filter(({ evaluation }) => evaluation.data.source === data.source);
+  const same = keepFurthest(history.models.filter(({ evaluation }) => evaluation.data.source === data.source));
   const other = history.models.filter(({ evaluation }) => evaluation.data.source !== data.source);
   const current = namesOfThisRun(index, definitions);
   const entries = distinguish(same, current).map((entry) => ({ entry, candidate: describe(entry, benchmark) }));
@@ -46,6 +46,17 @@ export function gatherCandidates({ history, index, definitions, benchmark }: Gat
     ...warnOfUnusable(history),
   ];
   return { candidates, sources, data, otherData: new Set(other.map(keyOf)).size, warnings };
+}
+
+/** Of the trainings of one definition those that came furthest: one that was stopped is of no interest where it was gone on with. */
+function keepFurthest(models: readonly EvaluatedModel[]): readonly EvaluatedModel[] {
+  const keyOfTraining = ({ evaluation }: EvaluatedModel): string =>
+    definitionKey(evaluation.definitionDigest, evaluation.data.identity);
+  const reach = ({ evaluation }: EvaluatedModel): number => evaluation.history.halted?.after ?? Infinity;
+  const furthest = new Map<string, number>();
+  for (const model of models)
+    furthest.set(keyOfTraining(model), Math.max(reach(model), furthest.get(keyOfTraining(model)) ?? 0));
+  return models.filter((model) => reach(model) === furthest.get(keyOfTraining(model)));
 }
 
 /** The data that most models of this run have. Their source is the same for all; splits may differ, and then the commonest gives the name. */
@@ -111,6 +122,7 @@ function distinguish(
 
 function describe({ newest, names, origin }: Entry, { latencies }: BenchmarkResult): Candidate {
   const { evaluation, model, run } = newest;
+  const { halted } = evaluation.history;
   return {
     id: createHash('sha256').update(keyOf(newest)).digest('hex').slice(0, 10),
     names,
@@ -122,6 +134,7 @@ function describe({ newest, names, origin }: Entry, { latencies }: BenchmarkResu
       latencies.find((latency) => latency.model === model),
     ),
     testFigures: readTestFigures(evaluation),
+    ...(halted === undefined ? {} : { halted }),
   };
 }
 

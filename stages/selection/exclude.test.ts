@@ -45,6 +45,15 @@ describe('findExclusions', () => {
     expect(findExclusions(candidateOf('a', figures), limits(constraints))).toEqual(expected);
   });
 
+  it('excludes whose training was ended by a comparison, and advises no limit for it', () => {
+    const candidate = candidateOf('a', figures, { halted: { after: 2, of: 20 } });
+    expect(findExclusions(candidate, limits({ complexity: { max: 1 } }))).toEqual([
+      'stopped after epoch 2 of 20 by successive halving',
+      'complexity 515,876 parameters is above the maximum of 1 parameters',
+    ]);
+    expect(findRelaxation([candidate], limits({ complexity: { max: 1 } }))).toBeUndefined();
+  });
+
   it('excludes who has no figure for a weighted metric; a weight of 0 does not count', () => {
     const candidate = candidateOf('a', { val_acc: 0.3 });
     expect(findExclusions(candidate, settingsOf({ val_acc: 1, throughput: 0 }))).toEqual([]);

@@ -1,5 +1,6 @@
-// Who may take part: a model needs a figure for every weighted metric and has to keep every limit. Also tells what to change where nobody is left.
+// Who may take part: a model needs a finished training, a figure for every weighted metric and has to keep every limit. Also tells what to change where nobody is left.
 
+import type { Halt } from '../training/result.ts';
 import { contrastFigures } from './metric.ts';
 import { metricNames } from './ranking.ts';
 import type { Candidate, MetricName, SelectionSettings } from './ranking.ts';
@@ -19,8 +20,14 @@ export function weightedMetrics({ weights }: Pick<SelectionSettings, 'weights'>)
 
 /** Why a candidate takes no part, each reason with its figure and limit; empty: it takes part. */
 export function findExclusions(candidate: Candidate, settings: SelectionSettings): readonly string[] {
+  const halted = candidate.halted === undefined ? [] : [describeHalt(candidate.halted)];
   const missing = findMissing(candidate, settings).map((metric) => `${metric} is not known`);
-  return [...missing, ...findBreaches(candidate, settings).map(describeBreach)];
+  return [...halted, ...missing, ...findBreaches(candidate, settings).map(describeBreach)];
+}
+
+/** "stopped after epoch 2 of 20 by successive halving" */
+export function describeHalt({ after, of }: Halt): string {
+  return `stopped after epoch ${after} of ${of} by successive halving`;
 }
 
 /** The metrics that the settings weigh or limit and that the candidate has no figure for. A missing figure is never guessed. */
@@ -60,7 +67,7 @@ export interface Relaxation {
  */
 export function findRelaxation(candidates: readonly Candidate[], settings: SelectionSettings): Relaxation | undefined {
   const options = candidates
-    .filter((candidate) => findMissing(candidate, settings).length === 0)
+    .filter((candidate) => candidate.halted === undefined && findMissing(candidate, settings).length === 0)
     .map((candidate) => ({ candidate, breaches: findBreaches(candidate, settings) }))
     .filter(({ breaches }) => breaches.length > 0);
   return options.toSorted(

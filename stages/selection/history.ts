@@ -68,14 +68,14 @@ function readTrees({ deps }: RecordedRun): readonly string[] {
 /** By shape: the path of the file says nothing, since models are renamed. */
 function isEvaluation(value: unknown): value is Evaluation {
   if (!isRecord(value)) return false;
-  const { version, definitionDigest, definition, data, val, test, complexity } = value;
+  const { version, definitionDigest, definition, data, val, test, complexity, history } = value;
   return (
     version === 1 &&
     typeof definitionDigest === 'string' &&
     isRecord(data) &&
     typeof data['source'] === 'string' &&
     typeof data['identity'] === 'string' &&
-    [definition, val, test, complexity].every(isRecord)
+    [definition, val, test, complexity, history].every(isRecord)
   );
 }
 

@@ -1,5 +1,7 @@
 // The outcome of a comparison: content of `reports/ranking.json`.
 
+import type { Halt } from '../training/result.ts';
+
 export const metricNames = [
   'val_loss',
   'val_acc',
@@ -44,6 +46,8 @@ export interface Candidate {
   readonly figures: Readonly<Record<MetricName, number | null>>;
   /** The same figures of the test split where there are such; shown, never used. */
   readonly testFigures: Readonly<Partial<Record<MetricName, number>>>;
+  /** Where its training was ended by successive halving: it is shown, and never compared as if it were finished. */
+  readonly halted?: Halt;
 }
 
 export interface Ranked extends Candidate {

@@ -4,6 +4,7 @@ import type { ModelDefinition } from '../config/definition.ts';
 import { defaultPrepare, defaultTrain } from '../config/testing.ts';
 import type { RecordedFile, RecordedRun } from '../context/context.ts';
 import type { Evaluation, SplitFigures } from '../evaluation/result.ts';
+import type { Halt } from '../training/result.ts';
 import { metricNames } from './ranking.ts';
 import type { Candidate, Direction, MetricName, SelectionSettings } from './ranking.ts';
 
@@ -74,6 +75,7 @@ export interface EvaluationChanges {
   readonly accuracy?: number;
   readonly loss?: number | null;
   readonly parameters?: number;
+  readonly halted?: Halt;
 }
 
 /** An evaluation as the history has it: parsed JSON, where a loss that is not a number is null. */
@@ -85,6 +87,7 @@ export function evaluationOf({
   accuracy = 0.3,
   loss = 2.5,
   parameters = 1000,
+  halted,
 }: EvaluationChanges = {}): Evaluation {
   const split = (count: number, shift: number): SplitFigures => ({
     images: count,
@@ -111,6 +114,7 @@ export function evaluationOf({
       epochs: [],
       keptEpoch: 5,
       stoppedEarly: false,
+      ...(halted === undefined ? {} : { halted }),
       seconds: 12.3,
       engine: { name: 'wasm', version: 'tfjs 4.22.0, wasm (SIMD)', notes: [] },
     },

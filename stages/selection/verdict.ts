@@ -178,8 +178,10 @@ function tellWithoutWinner(input: VerdictInput, labels: Labels): readonly string
   if (ranked.length === 0) return ['There is no model to choose from: none has been evaluated on this data.'];
   const count = ranked.length === 1 ? 'the only model is' : `all ${ranked.length} models are`;
   const relaxation = findRelaxation(ranked, settings);
-  const advice =
-    relaxation === undefined
+  const unfinished = ranked.every(({ halted }) => halted !== undefined);
+  const advice = unfinished
+    ? 'None of them was trained to its end: run `dagrun repro` without `--file`, which does so.'
+    : relaxation === undefined
       ? 'No limit is in the way, but figures are missing: leave the metrics without figures out (a weight of null, no constraint), or have them measured.'
       : `The least change that lets one take part (${name(relaxation.candidate.id, labels)}): under \`constraints\`, ${joinWords(relaxation.breaches.map(describeRelaxation))}.`;
   return [`No model can be chosen: ${count} excluded.`, advice, ...tellExcluded(input, labels)];

@@ -17,6 +17,13 @@ export interface EpochRecord {
   readonly imagesPerSecond: number;
 }
 
+/** How far a training came that others were better than. */
+export interface Halt {
+  /** Epochs that were trained, of so many. */
+  readonly after: number;
+  readonly of: number;
+}
+
 /** Content of `artifacts/<model>/history.json`. */
 export interface TrainingHistory {
   readonly version: 1;
@@ -24,6 +31,8 @@ export interface TrainingHistory {
   /** The epoch whose weights the model has. */
   readonly keptEpoch: number;
   readonly stoppedEarly: boolean;
+  /** Where the training was ended by a comparison with others (successive halving): it is not finished. */
+  readonly halted?: Halt;
   /** Seconds of all epochs with validation, also those before an interruption. */
   readonly seconds: number;
   readonly engine: EngineInfo;

@@ -17,6 +17,7 @@ import { rescalingOf } from '../model/rescaling.ts';
 import { toyArchitecture, toySettings, toyShape, toySplit, toyStatistics } from './fixtures/toy.ts';
 import { scoreLogits } from './loss.ts';
 import type { Phase } from './phases.ts';
+import type { TrainingPart } from './progress.ts';
 import type { TrainingReporter } from './report.ts';
 import type { EpochRecord, TrainingHistory } from './result.ts';
 import { extentOf, trainModel } from './train.ts';
@@ -59,16 +60,27 @@ describe('training', () => {
     readonly report?: TrainingReporter;
     readonly at?: { readonly folder: string; readonly fingerprint: string };
     readonly phases?: readonly Phase[];
+    readonly part?: TrainingPart;
   }
   async function run(
     settings: Partial<TrainSettings>,
-    { report = quiet(), at = { folder: join(folder, 'checkpoint'), fingerprint: 'a' }, phases }: Extras = {},
+    { report = quiet(), at = { folder: join(folder, 'checkpoint'), fingerprint: 'a' }, ...rest }: Extras = {},
   ): Promise<Outcome> {
     const full = { ...toySettings, ...settings };
     const options = { inputShape: toyShape, ...rescalingOf(toyStatistics), seed: full.seed };
     const model = buildModel(toyArchitecture, options);
     const meanColour = [115, 115, 115];
-    const task = { model, settings: full, train, val, meanColour, checkpoint: at, engine: engine.info, report, phases };
+    const task = {
+      model,
+      settings: full,
+      train,
+      val,
+      meanColour,
+      checkpoint: at,
+      engine: engine.info,
+      report,
+      ...rest,
+    };
     return { model, history: await trainModel(task) };
   }
   /** The end of a training in a folder of its own. */
@@ -102,6 +114,45 @@ describe('training', () => {
     expect(figures(second.history.epochs)).toEqual(figures(first.history.epochs));
     const other = await runFresh({ ...settings, seed: 78 }, 'third');
     expect(figures(other.history.epochs)).not.toEqual(figures(first.history.epochs));
+  });
+
+  it('gives the bytes of one training in parts, each of which says how far it came', async () => {
+    const settings = { ...everything, epochs: 5, lr: 0.05 };
+    const whole = await runFresh(settings, 'whole');
+    const part = (name: string, range: TrainingPart): Promise<Outcome> =>
+      run(settings, { at: { folder: join(folder, name), fingerprint: name }, part: range });
+    const state = (number: number): string => join(folder, `state-${number}`);
+    const first = await part('first', { stopAfter: 2, leave: state(1) });
+    expect(first.history).toMatchObject({ stoppedEarly: false, halted: { after: 2, of: 5 } });
+    const same = await part('same', { start: state(1), stopAfter: 2, leave: state(2) });
+    expect(await bytesOf(same)).toBe(await bytesOf(first));
+    expect(readFileSync(join(state(2), 'training.checkpoint'))).toEqual(
+      readFileSync(join(state(1), 'training.checkpoint')),
+    );
+    const second = await part('second', { start: state(2), stopAfter: 4, leave: state(3) });
+    expect(second.history).toMatchObject({ halted: { after: 4, of: 5 } });
+    const last = await part('last', { start: state(3) });
+    expect(await bytesOf(last)).toBe(await bytesOf(whole));
+    expect(figures(last.history.epochs)).toEqual(figures(whole.history.epochs));
+    expect(last.history).not.toHaveProperty('halted');
+    expect(lines.filter((line) => line.startsWith('going on'))).toEqual([
+      'going on after epoch 2/5 where the round before ended',
+      'going on after epoch 2/5 where the round before ended',
+      'going on after epoch 4/5 where the round before ended',
+    ]);
+    await expect(part('lost', { start: join(folder, 'nothing') })).rejects.toThrow(/nothing has no state of this/);
+  });
+
+  it('has nothing more to train where early stopping ends a part, or the part has all epochs', async () => {
+    const leave = join(folder, 'state');
+    const earlyStopping = { monitor: 'val_loss', patience: 1, minDelta: 100 } as const;
+    const early = await run({ epochs: 9, earlyStopping }, { part: { stopAfter: 4, leave } });
+    expect(early.history).toMatchObject({ stoppedEarly: true });
+    expect(early.history.epochs).toHaveLength(2);
+    const at = { folder: join(folder, 'other'), fingerprint: 'a' };
+    const whole = await run({ epochs: 2 }, { at, part: { stopAfter: 4, leave } });
+    expect(whole.history).toMatchObject({ stoppedEarly: false });
+    for (const { history } of [early, whole]) expect(history).not.toHaveProperty('halted');
   });
 
   it('trains on every image once an epoch, in a smaller last batch too', async () => {

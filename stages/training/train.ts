@@ -9,15 +9,15 @@ import { StageFailure } from '../context/fail.ts';
 import type { Split } from '../data/dataset.ts';
 import type { EngineInfo } from '../engine/engine.ts';
 import { countThreads, openTeam, type Team } from '../threads/team.ts';
-import { readCheckpoint, writeCheckpoint, type Checkpoint } from './checkpoint.ts';
+import { writeCheckpoint } from './checkpoint.ts';
 import { addScores, noScore, type Score } from './loss.ts';
 import { phaseAt, type Phase } from './phases.ts';
+import { leaveState, resume, snapshot, type Progress, type TrainingPart } from './progress.ts';
 import {
   addedCounter,
   appliedCounter,
   batchFields,
   countValBatches,
-  enterPhase,
   openRank,
   partFields,
   takenCounter,
@@ -46,6 +46,8 @@ export interface TrainingTask {
   readonly meanColour: readonly number[];
   /** Where to go on from, and what a checkpoint there must match. */
   readonly checkpoint: { readonly folder: string; readonly fingerprint: string };
+  /** A part of a training: the epochs from where another one left its state to `stopAfter`. */
+  readonly part?: TrainingPart | undefined;
   readonly engine: EngineInfo;
   readonly report: TrainingReporter;
   /** From startTeam, with the same settings. It is closed in the end. Without it this thread does all the work. */
@@ -56,14 +58,6 @@ interface Session extends Omit<TrainingTask, 'team' | 'phases'> {
   readonly extent: Extent;
   readonly team: Team;
   readonly rank: Rank;
-}
-
-/** What of the training so far is not in the model and the optimiser. */
-interface Progress {
-  readonly records: readonly EpochRecord[];
-  readonly seconds: number;
-  /** Weights of the best epoch; null where the model has them. */
-  readonly kept: readonly Float32Array[] | null;
 }
 
 /** How many steps a training has. */
@@ -94,7 +88,7 @@ export async function trainModel(task: TrainingTask): Promise<TrainingHistory> {
   try {
     const { session, progress } = await begin(task, team);
     try {
-      return await finish(session, progress, task);
+      return await finish(session, progress);
     } finally {
       session.rank.replica.dispose();
     }
@@ -103,15 +97,17 @@ export async function trainModel(task: TrainingTask): Promise<TrainingHistory> {
   }
 }
 
-async function finish(session: Session, start: Progress, task: TrainingTask): Promise<TrainingHistory> {
-  const { settings, checkpoint } = session;
+async function finish(session: Session, start: Progress): Promise<TrainingHistory> {
+  const { settings, checkpoint, part } = session;
+  const last = Math.min(settings.epochs, part?.stopAfter ?? Infinity);
   let progress = start;
-  while (progress.records.length < settings.epochs && !hasStalled(session, progress)) {
+  while (progress.records.length < last && !hasStalled(session, progress)) {
     progress = await runEpoch(session, progress);
     writeCheckpoint(checkpoint.folder, checkpoint.fingerprint, await snapshot(session, progress));
   }
+  if (part?.leave !== undefined) leaveState(part.leave, await snapshot(session, progress));
   if (progress.kept !== null) writeWeights(session.model, progress.kept);
-  return summarise(progress, task);
+  return summarise(session, progress);
 }
 
 /** Early stopping looks at the epochs of the last phase alone: those before it lead up to it. */
@@ -165,37 +161,17 @@ function shareSplit({ count, images, labels }: Split): Split {
   return shared;
 }
 
-function resume({ model, rank, report, extent, checkpoint }: Session): Progress {
-  const { folder, fingerprint } = checkpoint;
-  const { replica } = rank;
-  const slotsAfter = (epochs: number): readonly number[] => {
-    enterPhase(rank, epochs);
-    return replica.slotSizes();
-  };
-  const reading = readCheckpoint(folder, { fingerprint, weights: weightSizes(model), slots: slotsAfter });
-  if (reading.kind === 'ignored') report.note(reading.reason);
-  if (reading.kind !== 'found') {
-    enterPhase(rank, 0);
-    return { records: [], seconds: 0, kept: null };
-  }
-  const { records, seconds, optimizerSteps, weights, slots, kept } = reading.checkpoint;
-  writeWeights(model, weights);
-  replica.restoreOptimizer({ steps: optimizerSteps, slots });
-  report.note(`going on after epoch ${records.length}/${extent.epochs} of an interrupted training`);
-  return { records, seconds, kept };
-}
-
-async function snapshot({ model, rank }: Session, progress: Progress): Promise<Checkpoint> {
-  const { steps, slots } = await rank.replica.optimizerState();
-  return { ...progress, optimizerSteps: steps, weights: await readWeights(model), slots };
-}
-
-function summarise({ records, seconds }: Progress, { settings, engine }: TrainingTask): TrainingHistory {
+function summarise(session: Session, progress: Progress): TrainingHistory {
+  const { settings, engine } = session;
+  const { records, seconds } = progress;
+  const isWhole = records.length === settings.epochs;
+  const hasEnded = isWhole || hasStalled(session, progress);
   return {
     version: 1,
     epochs: records,
     keptEpoch: keptEpoch(records, settings.keep),
-    stoppedEarly: records.length < settings.epochs,
+    stoppedEarly: hasEnded && !isWhole,
+    ...(hasEnded ? {} : { halted: { after: records.length, of: settings.epochs } }),
     seconds,
     engine,
   };

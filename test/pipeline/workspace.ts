@@ -49,7 +49,7 @@ export class PipelineCopy {
 
   /** Takes what a clone has, and packages and build from where they are. */
   private adopt(from: string): void {
-    for (const name of ['pipeline.yaml', 'evaluation_metrics.yaml', 'package.json', 'tsconfig.json'])
+    for (const name of ['pipeline.yaml', 'halving.yaml', 'evaluation_metrics.yaml', 'package.json', 'tsconfig.json'])
       cpSync(join(from, name), join(this.folder, name));
     cpSync(join(from, 'stages'), join(this.folder, 'stages'), { recursive: true });
     mkdirSync(join(this.folder, 'data/raw'), { recursive: true });
@@ -74,7 +74,11 @@ export class PipelineCopy {
   }
 
   /** Writes params.yaml (JSON is YAML). */
-  models(models: Readonly<Record<string, Model>>, train: Readonly<Record<string, unknown>> = {}): void {
+  models(
+    models: Readonly<Record<string, Model>>,
+    train: Readonly<Record<string, unknown>> = {},
+    more: Readonly<Record<string, unknown>> = {},
+  ): void {
     const model = Object.entries(models).map(([name, { params, branch }]): [string, object] => [
       name,
       { ...(params === undefined ? {} : { params }), model: { custom: [{ layer: [{ branch }] }] } },
@@ -84,6 +88,7 @@ export class PipelineCopy {
       prepare: { seed: 7, split: 0.25, image_size: [16, 16], grayscale: false },
       train: { seed: 7, lr: 0.01, epochs: 1, batch: 64, ...train },
       benchmark: { seconds: 0.1 },
+      ...more,
       model: Object.fromEntries(model) as object,
     };
     this.write('params.yaml', JSON.stringify(document, null, 2));
