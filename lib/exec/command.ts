@@ -11,6 +11,7 @@ import type { MemoryMeter } from './memory.ts';
 import { findProcesses, hasProc } from './processes.ts';
 import { shell, spawnCommand } from './spawn.ts';
 import type { Spawned, SpawnRequest, SpawnTools } from './spawn.ts';
+import { afterNews } from './turns.ts';
 import { markerName } from './watchdog.ts';
 import type { Watchdog } from './watchdog.ts';
 
@@ -150,15 +151,16 @@ function whenAborted(signal: AbortSignal): { readonly promise: Promise<undefined
   return { promise, dispose: () => listener && signal.removeEventListener('abort', listener) };
 }
 
-/**
- * Waits for the promise, at most so many seconds. Where the runner itself was busy for that long, what has happened meanwhile is
- * still taken into account: timers come first in a turn of the event loop, then news of processes and pipes, then setImmediate.
- */
+/** Waits for the promise, at most so many seconds, and for what has happened by then to be told. */
 async function within(promise: Promise<unknown>, seconds: number): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
-  const limit = new Promise((resolve) => (timer = setTimeout(() => setImmediate(resolve), seconds * 1000)));
+  let callOff = (): void => undefined;
+  const limit = new Promise<void>((resolve) => {
+    timer = setTimeout(() => (callOff = afterNews(resolve)), seconds * 1000);
+  });
   await Promise.race([promise, limit]);
   clearTimeout(timer);
+  callOff();
 }
 
 /** Why a process could not be started, for a person. Node.js says `spawn /bin/sh ENOENT` also where the working folder is missing. */

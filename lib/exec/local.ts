@@ -13,6 +13,7 @@ import { MemoryMeter } from './memory.ts';
 import { hasProc } from './processes.ts';
 import { Scratch } from './scratch.ts';
 import { Spawner } from './spawner.ts';
+import { afterNews } from './turns.ts';
 import { Watchdog } from './watchdog.ts';
 
 export interface LocalExecutorOptions {
@@ -130,7 +131,7 @@ class Stop {
   readonly #outer: AbortSignal;
   readonly #interrupt = (): void => this.now('interrupted');
   #timer: NodeJS.Timeout | undefined;
-  #lastTurn: NodeJS.Immediate | undefined;
+  #callOff: (() => void) | undefined;
   reason: StopReason | undefined;
 
   constructor(timeout: number | null, outer: AbortSignal) {
@@ -153,14 +154,13 @@ class Stop {
 
   dispose(): void {
     clearTimeout(this.#timer);
-    clearImmediate(this.#lastTurn);
+    this.#callOff?.();
     this.#outer.removeEventListener('abort', this.#interrupt);
   }
 
   #wait(deadline: number): void {
     const left = deadline - performance.now();
-    // A runner that was busy itself hears of the end of a command only after its timers; setImmediate comes after both.
-    if (left <= 0) this.#lastTurn = setImmediate(() => this.now('timed-out'));
+    if (left <= 0) this.#callOff = afterNews(() => this.now('timed-out'));
     else this.#timer = setTimeout(() => this.#wait(deadline), Math.min(left, longestTimer)).unref();
   }
 }
