@@ -171,6 +171,24 @@ describe('init', () => {
     expect([second.code, second.executed, second.restored]).toEqual([0, [], []]);
   });
 
+  it('writes a pipeline file of another name', async () => {
+    rig.write({ 'pipeline.yaml': 'stages: {}\n' });
+    const init = await rig.run(['init', '--file', 'other.yaml']);
+    expect(init.code).toBe(0);
+    expect(init.stdout).toContain('dagrun --file other.yaml repro');
+    expect((await rig.good(['--file', 'other.yaml'])).executed).toHaveLength(2);
+    expect(rig.read('pipeline.yaml')).toBe('stages: {}\n');
+    expect((await rig.run(['init', '--file', 'sub/other.yaml'])).code).toBe(2);
+  });
+
+  it('hides no pipeline.yml', async () => {
+    rig.write({ 'pipeline.yml': 'stages: {}\n' });
+    const init = await rig.run(['init']);
+    expect(init.code).toBe(2);
+    expect(init.stderr).toContain('pipeline.yml is there already');
+    expect(rig.files('.')).toEqual(['pipeline.yml']);
+  });
+
   it('refuses to overwrite, and adds to a .gitignore that is there', async () => {
     rig.write({ '.gitignore': 'mine\n' });
     expect((await rig.run(['init'])).code).toBe(0);

@@ -1,10 +1,12 @@
 // `dagrun init`
 
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import { exitCodes, failure } from '../core/failure.ts';
 import type { CommandFailure, ExitCode } from '../core/failure.ts';
 import { codeOf, err, messageOf, ok } from '../core/result.ts';
 import type { Result } from '../core/result.ts';
+import { defaultFiles } from '../run/locate.ts';
 import type { Command, Invocation } from './command.ts';
 
 export const command: Command = {
@@ -12,7 +14,7 @@ export const command: Command = {
   args: '',
   summary:
     'Writes a small commented pipeline that runs as it stands, and the entries that .gitignore needs. Overwrites nothing.',
-  examples: ['dagrun init', 'dagrun -C new-project init'],
+  examples: ['dagrun init', 'dagrun init --file other.yaml'],
   arity: [0, 0],
   options: {},
   run,
@@ -41,7 +43,6 @@ stages:
 `;
 
 const files: Readonly<Record<string, string>> = {
-  'pipeline.yaml': pipeline,
   'params.yaml': 'count:\n  least_length: 4\n',
   'data/words.txt': 'never\ndo\nthe\nsame\nwork\ntwice\nnever\n',
 };
@@ -50,8 +51,14 @@ const ignored = ['/cache/', '/.dagrun/', '/data/prepared.txt', '/reports/'];
 
 async function run(invocation: Invocation): Promise<Result<ExitCode, CommandFailure>> {
   const { cwd } = invocation;
-  if (!existsSync(cwd)) return err(failure('usage', { message: `there is no folder ${cwd}`, hint: 'make it first' }));
-  const present = Object.keys(files).filter((name) => existsSync(`${cwd}/${name}`));
+  const file = invocation.file ?? defaultFiles[0]!;
+  if (file !== basename(file)) {
+    const hint = '-C names the folder to write into';
+    return err(failure('usage', { message: `--file takes the name of a new file here, not "${file}"`, hint }));
+  }
+  // Whichever of the usual names is there would be hidden by the other.
+  const rivals = invocation.file === undefined ? defaultFiles : [file];
+  const present = [...rivals, ...Object.keys(files)].filter((name) => existsSync(`${cwd}/${name}`));
   if (present.length > 0) {
     return err(
       failure(
@@ -64,7 +71,7 @@ async function run(invocation: Invocation): Promise<Result<ExitCode, CommandFail
     );
   }
   try {
-    for (const [name, text] of Object.entries(files)) {
+    for (const [name, text] of [[file, pipeline] as const, ...Object.entries(files)]) {
       if (name.includes('/')) mkdirSync(`${cwd}/${name.slice(0, name.lastIndexOf('/'))}`, { recursive: true });
       writeFileSync(`${cwd}/${name}`, text, { flag: 'wx' });
       invocation.io.stdout.write(`wrote ${name}\n`);
@@ -74,8 +81,9 @@ async function run(invocation: Invocation): Promise<Result<ExitCode, CommandFail
   } catch (error) {
     return err(failure('storage', { message: `cannot write the starter pipeline: ${messageOf(error)}` }));
   }
+  const dagrun = invocation.file === undefined ? 'dagrun' : `dagrun --file ${file}`;
   invocation.io.stdout.write(
-    'next: `dagrun repro` runs it, `dagrun status` says what is stale, `dagrun dag` draws it\n',
+    `next: \`${dagrun} repro\` runs it, \`${dagrun} status\` says what is stale, \`${dagrun} dag\` draws it\n`,
   );
   return Promise.resolve(ok(exitCodes.done));
 }

@@ -80,6 +80,9 @@ describe('a mistake', () => {
   it.each<[string, string[], RegExp, RegExp | null]>([
     ['a command that is not there', ['repo'], /no command "repo"/, /did you mean `dagrun repro`/],
     ['a command like no other', ['xyzzy'], /no command "xyzzy"/, /--help/],
+    ['what others call it', ['run'], /no command "run"/, /did you mean `dagrun repro`/],
+    ['an option in more words', ['repro', '--dry-run'], /no option "--dry-run"/, /did you mean "--dry"/],
+    ['an option cut short', ['repro', '--verb'], /no option "--verb"/, /did you mean "--verbose"/],
     ['an option that is not there', ['repro', '--forse'], /no option "--forse"/, /did you mean "--force"/],
     ['an option like no other', ['status', '--xyzzy'], /no option "--xyzzy"/, /dagrun status --help/],
     ['a short option that is not there', ['repro', '-z'], /no option "-z"/, /dagrun repro --help/],

@@ -50,7 +50,7 @@ async function dispatch(argv: readonly string[], io: CliIo): Promise<Result<Exit
   if (name === 'help') return dispatch([...rest, '--help'], io);
   const entry = Object.hasOwn(commands, name) ? commands[name] : undefined;
   if (entry === undefined) {
-    const near = suggest(name, Object.keys(commands));
+    const near = synonyms.get(name) ?? suggest(name, Object.keys(commands));
     return err(
       failure('usage', {
         message: `there is no command "${name}"`,
@@ -67,6 +67,14 @@ async function dispatch(argv: readonly string[], io: CliIo): Promise<Result<Exit
   }
   return command.run(invocation.value);
 }
+
+/** What other programs call it. */
+const synonyms: ReadonlyMap<string, string> = new Map([
+  ['run', 'repro'],
+  ['build', 'repro'],
+  ['make', 'repro'],
+  ['graph', 'dag'],
+]);
 
 /** Global options may stand before the command: `dagrun -C dir --file dvc.yaml repro`. */
 function splitCommand(argv: readonly string[]): { name: string | undefined; rest: readonly string[] } {
@@ -108,6 +116,13 @@ function showOverview(args: readonly string[], io: CliIo): Result<ExitCode, Comm
   return ok(exitCodes.done);
 }
 
+/** Also one that the unknown option begins with, or that begins with it: `--dry-run`, `--verb`. */
+function nearOption(unknown: string, known: readonly string[]): string | undefined {
+  const least = '--abc'.length;
+  const begins = (short: string, long: string): boolean => short.length >= least && long.startsWith(short);
+  return suggest(unknown, known) ?? known.find((option) => begins(option, unknown) || begins(unknown, option));
+}
+
 function readInvocation(
   command: Command,
   args: readonly string[],
@@ -124,7 +139,7 @@ function readInvocation(
   } catch (error) {
     const unknown = /Unknown option '(--?[^']+)'/.exec(messageOf(error))?.[1];
     if (unknown === undefined) return usage(messageOf(error).split('. ')[0]!);
-    const near = suggest(
+    const near = nearOption(
       unknown,
       Object.keys(options).map((name) => `--${name}`),
     );

@@ -48,6 +48,8 @@ describe('selectPlan', () => {
     expect(selected('report', 'data')).toEqual([index('report')]);
     expect(selected('no', '../../no')).toEqual([]);
   });
+  it('knows what a glob may have been meant to be', () =>
+    expect(select(['trian@*'])).toEqual(['there is no stage or out "trian@*" | did you mean "train@*"?']));
   it('keeps the order of single items', () =>
     expect(select(['report', 'prepare'], 'single')).toEqual(['report', 'prepare']));
   it('goes downstream', () => expect(select(['train@a'], 'downstream')).toEqual(['train@a', 'report']));

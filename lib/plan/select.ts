@@ -47,13 +47,17 @@ function findTarget(graph: Graph, target: string, path: string | undefined): num
   const where = (wanted: (stage: Stage) => boolean): number[] =>
     graph.order.filter((index) => wanted(graph.stages[index]!));
   const makes = (out: string) => (stage: Stage) => stage.outs.some((made) => made.path === out);
-  if (target.includes('*') || target.includes('?')) {
+  if (isGlob(target)) {
     const pattern = globPattern(target);
     return where((stage) => pattern.test(stage.name));
   }
   const found = where((stage) => stage.group === target || (path !== undefined && makes(path)(stage)));
   const fromRoot = target.replaceAll('\\', '/').replace(/^\.\//, '').replace(/\/+$/, '');
   return found.length > 0 ? found : where(makes(fromRoot));
+}
+
+function isGlob(target: string): boolean {
+  return target.includes('*') || target.includes('?');
 }
 
 /** Over whole stage names; `*` also crosses `/`, which a name cannot hold anyway. */
@@ -67,7 +71,9 @@ function globPattern(glob: string): RegExp {
 
 function unknownTarget(graph: Graph, target: string): Fault {
   const names = graph.stages.flatMap((stage) => [stage.name, stage.group, ...stage.outs.map((out) => out.path)]);
-  const near = suggest(target, names);
+  const groups = graph.stages.flatMap(({ name, group }) => (name === group ? [] : [`${group}@*`]));
+  const globs = isGlob(target) ? groups : [];
+  const near = suggest(target, [...names, ...globs]);
   return {
     message: `there is no stage or out "${target}"`,
     hint: near === undefined ? '`dagrun dag` lists the stages' : `did you mean "${near}"?`,

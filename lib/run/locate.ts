@@ -10,7 +10,8 @@ import type { Result } from '../core/result.ts';
 /** Machine-local state, below the workspace root. May be deleted at any time. */
 export const stateFolder = '.dagrun';
 
-const defaultFiles = ['pipeline.yaml', 'pipeline.yml'];
+/** Names that a pipeline file has where `--file` names none; the first of them is preferred. */
+export const defaultFiles: readonly string[] = ['pipeline.yaml', 'pipeline.yml'];
 
 export interface Location {
   /** Absolute path of the workspace root: the folder of the pipeline file. */
