@@ -104,7 +104,7 @@ function render(explanation: Explanation, options: { readonly colour: boolean; r
   if (differences.length === 0) {
     const lost = assessment.reasons.some((reason) => reason.kind === 'objects-missing');
     const fate = lost
-      ? 'but its contents are no longer in the cache'
+      ? 'but its contents are not in the cache'
       : 'it can be restored as long as the cache has its objects';
     lines.push(`  the same in every part: ${fate}`);
   }

@@ -35,7 +35,7 @@ describe('describeReason', () => {
     [{ kind: 'out-missing', path: 'm' }, 'out missing: m'],
     [{ kind: 'out-edited', path: 'm' }, 'out edited: m'],
     [{ kind: 'never-run' }, 'never run here'],
-    [{ kind: 'objects-missing' }, 'recorded, but its contents are no longer in the cache'],
+    [{ kind: 'objects-missing' }, 'recorded, but its contents are not in the cache'],
     [{ kind: 'forced' }, 'forced'],
     [{ kind: 'always-changed' }, 'always changed'],
     [{ kind: 'frozen' }, 'frozen'],

@@ -43,7 +43,7 @@ function describe(reason: Reason, limit: number): string {
     case 'out-edited':
       return `out edited: ${reason.path}`;
     case 'objects-missing':
-      return 'recorded, but its contents are no longer in the cache';
+      return 'recorded, but its contents are not in the cache';
     case 'never-run':
       return 'never run here';
     case 'forced':

@@ -255,6 +255,6 @@ async function inputsMoved(
   if (changes.length === 0) return undefined;
   return {
     message: `an input changed while the stage ran (${changes.slice(0, 3).map(describeReason).join('; ')}), so its result is not recorded`,
-    hint: `run it again, or accept what is there with \`dagrun commit ${stage.name}\``,
+    hint: `run it again, or accept what is there with \`dagrun commit ${stage.name}\`; what the command itself writes to belongs to the outs (persist: true)`,
   };
 }

@@ -86,7 +86,7 @@ describe('run cache', () => {
       { kind: 'out-missing', path: 'one' },
       { kind: 'objects-missing' },
     ]);
-    expect((await rig.run(['explain', 'first'])).stdout).toContain('its contents are no longer in the cache');
+    expect((await rig.run(['explain', 'first'])).stdout).toContain('its contents are not in the cache');
     expect(rig.executed()).toEqual([]);
   });
 
