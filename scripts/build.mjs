@@ -32,15 +32,20 @@ function buildId() {
   return `${version}-${hash.digest('hex').slice(0, 12)}`;
 }
 
-/** Leaves the code cache of a no-op run, which is the one that has to be quick, for this version of Node.js. */
+/** Leaves the code cache of a run that skips and restores, which are what has to be quick, for this version of Node.js. */
 function warmUp() {
   const folder = mkdtempSync(join(tmpdir(), 'dagrun-build-'));
   const run = () => execFileSync(process.execPath, [`${root}dist/cli.cjs`, '-C', folder, 'repro'], { stdio: 'ignore' });
+  const stages = {
+    skip: { cmd: 'cp in kept', deps: ['in'], outs: ['kept'] },
+    restore: { cmd: 'cp in out', deps: ['in'], outs: ['out'] },
+  };
   try {
-    writeFileSync(`${folder}/pipeline.yaml`, 'stages: {copy: {cmd: cp in out, deps: [in], outs: [out]}}\n');
+    writeFileSync(`${folder}/pipeline.yaml`, JSON.stringify({ stages }));
     writeFileSync(`${folder}/in`, 'in');
     run();
     for (const name of readdirSync(`${root}dist`)) if (name.endsWith('.cache')) rmSync(`${root}dist/${name}`);
+    rmSync(`${folder}/out`);
     run();
   } finally {
     rmSync(folder, { recursive: true, force: true });
@@ -64,6 +69,8 @@ const shared = {
   define: { __DAGRUN_BUILD__: JSON.stringify(buildId()), __DAGRUN_VERSION__: JSON.stringify(version) },
   logLevel: 'warning',
   legalComments: 'none',
+  // cli/start.ts relies on it.
+  charset: 'ascii',
 };
 
 /**

@@ -13,7 +13,8 @@ type Program = (exports: object, require: NodeJS.Require, module: object, file: 
 
 /** The program as a function, the way Node.js itself wraps a CommonJS module. */
 function compile(): Script {
-  const source = `(function (exports, require, module, __filename, __dirname) { ${readFileSync(program, 'utf8')}\n})`;
+  // What the build makes is ASCII, which is read faster as what it is.
+  const source = `(function (exports, require, module, __filename, __dirname) { ${readFileSync(program, 'latin1')}\n})`;
   const cachedData = existsSync(cache) ? readFileSync(cache) : undefined;
   return new Script(source, { filename: program, ...(cachedData === undefined ? {} : { cachedData }) });
 }

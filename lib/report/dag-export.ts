@@ -19,7 +19,10 @@ export function renderMermaid(graph: DagGraph, options: DagExportOptions): strin
 
 /** Mermaid has its own entities (`#34;`), and would read HTML and Markdown in a label. */
 function escapeMermaid(label: string): string {
-  return cleanLine(label).replace(/[^\p{L}\p{N} @_.,:=/+×…-]/gu, (character) => `#${character.codePointAt(0) ?? 0};`);
+  return cleanLine(label).replace(
+    /[^\p{L}\p{N} @_.,:=/+\u00d7\u2026-]/gu,
+    (character) => `#${character.codePointAt(0) ?? 0};`,
+  );
 }
 
 /** A Graphviz graph: `dagrun dag --dot | dot -Tsvg`. */

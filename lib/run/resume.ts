@@ -38,8 +38,9 @@ export function adoptResume(project: Project, stage: Stage, fingerprint: Fingerp
 
 /** To be called when nothing can be lost any more: the result is in the lock. Never fails: what is left takes some room and does no harm. */
 export function dropResume(project: Project, stage: StageName, fingerprint: Fingerprint): void {
+  const folder = `${project.root}/${resumePath(stage, fingerprint)}`;
   try {
-    rmSync(`${project.root}/${resumePath(stage, fingerprint)}`, { recursive: true, force: true });
+    if (existsSync(folder)) rmSync(folder, { recursive: true, force: true });
   } catch {
     // It goes with the oldest.
   }

@@ -48,8 +48,9 @@ export function readWhole(descriptor: number, size: number): Buffer {
   let done = 0;
   while (done < buffer.length) {
     const count = readSync(descriptor, buffer, done, buffer.length - done, done);
-    if (count === 0) break;
     done += count;
+    // One that was asked for more than there is has come to the end of the file.
+    if (count === 0 || done === size) break;
   }
   return buffer.subarray(0, done);
 }

@@ -2,7 +2,7 @@
 // All that has to be written is built and verified in a staging place first, then moved in: a problem with an object changes nothing.
 // Symlinks come last, so that nothing is ever written through one of them.
 
-import { lstatSync, mkdirSync, renameSync, rmSync, symlinkSync } from 'node:fs';
+import { existsSync, lstatSync, mkdirSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { uniqueName } from '../core/disk.ts';
 import type { Manifest } from '../core/manifest.ts';
@@ -32,7 +32,7 @@ export async function checkOut(out: Placement, checkout: Checkout): Promise<Resu
   if (!placed.ok) return placed;
   const target = placed.value;
   try {
-    mkdirSync(dirname(target), { recursive: true });
+    makeParent(target);
     try {
       return await replaceContent(out, target, checkout, { beside: false });
     } catch (error) {
@@ -43,6 +43,12 @@ export async function checkOut(out: Placement, checkout: Checkout): Promise<Resu
   } catch (error) {
     return err(ioProblem(error, `cannot restore "${out.path}"`));
   }
+}
+
+/** Asked first: most are there, and making one that is there takes longer. */
+function makeParent(target: string): void {
+  const parent = dirname(target);
+  if (!existsSync(parent)) mkdirSync(parent, { recursive: true });
 }
 
 async function replaceContent(

@@ -1,16 +1,15 @@
 // Keeps every write inside the workspace, whatever a cache, a lock or a symlink says. Reads the disk, changes nothing.
 
 import { lstatSync, realpathSync } from 'node:fs';
-import { basename, dirname, isAbsolute, join, relative, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { codeOf, err, ok } from '../core/result.ts';
 import type { Result } from '../core/result.ts';
 import type { StoreProblem } from '../plan/ports.ts';
 import { ioProblem, problem } from './problem.ts';
 
-/** True where `path` is `parent` or lies below it; both absolute. */
+/** True where `path` is `parent` or lies below it; both absolute and without `.` and `..`. */
 export function isInside(parent: string, path: string): boolean {
-  const way = relative(parent, path);
-  return way === '' || (way !== '..' && !way.startsWith('../') && !isAbsolute(way));
+  return path === parent || path.startsWith(parent.endsWith('/') ? parent : `${parent}/`);
 }
 
 export class Fence {

@@ -33,6 +33,7 @@ export class Staging {
 
   /** Puts what was built, a folder or not, in the place of whatever is at `target`. */
   replace(target: string, built: 'file' | 'folder'): void {
+    if (built === 'file' && this.#movesOver(target)) return;
     const aside = lstatSync(target, { throwIfNoEntry: false })?.isDirectory() === true ? `${this.path}-old` : undefined;
     if (aside !== undefined) renameSync(target, aside);
     else if (built === 'folder') rmSync(target, { force: true });
@@ -44,6 +45,18 @@ export class Staging {
       throw error;
     }
     if (aside !== undefined) rmSync(aside, { recursive: true, force: true });
+  }
+
+  /** A file takes the place of anything but a folder: false there. */
+  #movesOver(target: string): boolean {
+    try {
+      renameSync(this.path, target);
+    } catch (error) {
+      if (codeOf(error) === 'EISDIR') return false;
+      throw error;
+    }
+    this.#isMoved = true;
+    return true;
   }
 
   close(): void {

@@ -5,6 +5,7 @@
 //   "dagrunst" | checksum, u32 | length of the directory, u32 | the parts (segment-parts.ts); the directory says what it is true of
 
 import { lstatSync, readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import type { Pace } from './files-pace.ts';
 import { isCount, packSegment, unpackSegment } from './segment-parts.ts';
 import type { Segment } from './segment-parts.ts';
@@ -77,34 +78,59 @@ export function decodeStandstill(buffer: ArrayBufferLike): Standstill | undefine
 
 /** True where everything is as it was seen: then what was said then is still true. */
 export function stillStands({ claims, seen }: Standstill): boolean {
-  const { columns, keys, trees } = seen;
-  const { root } = claims;
-  const quiet = { throwIfNoEntry: false } as const;
-  const placeOf = (key: string): string => (key.startsWith('/') ? key : key === '.' ? root : `${root}/${key}`);
   try {
-    for (const path of claims.absent) if (lstatSync(placeOf(path), quiet) !== undefined) return false;
-    for (let row = 0; row < keys.length; row++) {
-      const stat = lstatSync(placeOf(keys[row]!), quiet);
-      if (stat === undefined) return false;
-      const kindOnly = (columns.mode[row]! & ignoredRow) !== 0;
-      if (kindOnly ? ((columns.mode[row]! ^ stat.mode) & 0o170000) !== 0 : !sameRow(columns, row, stat)) return false;
-    }
-    return trees.every((tree) => isSame(tree, placeOf(tree.meta.key)));
+    return (
+      inside(claims.root, () => isAbsent(claims) && areSame(seen)) && seen.trees.every((tree) => isSame(tree, claims))
+    );
   } catch {
     // What cannot be looked at is for the run to complain about.
     return false;
   }
 }
 
+/**
+ * Looks around from within a folder. The kernel walks the whole of a path for each file that is looked at: from the root of the disk that
+ * takes as long as the look itself. Throws where there is no way in, or none back; a worker thread has none.
+ */
+function inside<T>(folder: string, look: () => T): T {
+  const home = process.cwd();
+  process.chdir(home);
+  process.chdir(folder);
+  try {
+    return look();
+  } finally {
+    process.chdir(home);
+  }
+}
+
+const quiet = { throwIfNoEntry: false } as const;
+
+function isAbsent({ absent }: Claims): boolean {
+  return absent.every((path) => lstatSync(path, quiet) === undefined);
+}
+
+function areSame({ columns, keys }: Segment): boolean {
+  for (let row = 0; row < keys.length; row++) {
+    const stat = lstatSync(keys[row]!, quiet);
+    if (stat === undefined) return false;
+    const kindOnly = (columns.mode[row]! & ignoredRow) !== 0;
+    if (kindOnly ? ((columns.mode[row]! ^ stat.mode) & 0o170000) !== 0 : !sameRow(columns, row, stat)) return false;
+  }
+  return true;
+}
+
 const unhurried: Pick<Pace, 'due' | 'until'> = { due: () => false, until: Infinity };
 
-function isSame(tree: TreeRecord, base: string): boolean {
-  if (lstatSync(base, { throwIfNoEntry: false })?.isDirectory() !== true) return false;
-  const work = verifyTree(tree, { base, pace: unhurried, listed: null });
-  for (;;) {
-    const step = work.next();
-    if (step.done === true) return step.value.every((same) => same === 1);
-  }
+function isSame(tree: TreeRecord, { root }: Claims): boolean {
+  const base = resolve(root, tree.meta.key);
+  if (lstatSync(base, quiet)?.isDirectory() !== true) return false;
+  return inside(base, () => {
+    const work = verifyTree(tree, { base: '.', pace: unhurried, listed: null });
+    for (;;) {
+      const step = work.next();
+      if (step.done === true) return step.value.every((same) => same === 1);
+    }
+  });
 }
 
 /** FNV-1a over words: notices a file that a power cut left half written, which is all it has to. */

@@ -124,11 +124,16 @@ describe('the stat index', () => {
     await settle();
     await look();
     const record = new StatIndex({ folder: rig.stateDir, placeOf: () => undefined }).tree('d')!;
+    const home = process.cwd();
     for (const last of [1, 2]) {
-      const job = prepare(record, rig.at('d'), null);
-      const [code] = (await once(startHelper(job)!, 'exit')) as [number];
-      expect(code).toBe(0);
-      expect([...job.states].sort()).toEqual([1, 1, 1, 1, 1, last]);
+      process.chdir(rig.at('d'));
+      for (const base of [rig.at('d'), '.']) {
+        const job = prepare(record, base, null);
+        const [code] = (await once(startHelper(job)!, 'exit')) as [number];
+        expect(code).toBe(0);
+        expect([...job.states].sort()).toEqual([1, 1, 1, 1, 1, last]);
+      }
+      process.chdir(home);
       const both = verifyTree(record, { base: rig.at('d'), pace: new Pace(), listed: null, helped: true });
       expect([...(await new Pace().drive(both))]).toEqual([1, last === 1 ? 1 : 0]);
       writeFileSync(rig.at('d/e/4321'), 'edited');
