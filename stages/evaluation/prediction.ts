@@ -10,7 +10,7 @@ import { batchSizeFor, batchSizeOf } from '../model/capacity.ts';
 import { folderSource, loadModel } from '../model/files.ts';
 import { predictLogits, type ImageShape } from '../model/logits.ts';
 import type { Signals } from '../threads/signals.ts';
-import { countThreads, openTeam, type StartMember, type Team } from '../threads/team.ts';
+import { countThreads, openTeam, shareCores, type StartMember, type Team } from '../threads/team.ts';
 
 /** Throws a StageFailure unless the model takes images of this shape and gives one logit for each class. */
 export function checkModel(model: tfl.LayersModel, shape: ImageShape, classes: number): void {
@@ -48,7 +48,8 @@ export function openPredictors(
   // At least: a model that enlarges its images takes fewer at a time.
   const batches = Math.ceil(images / batchSizeOf(height * width));
   const threads = name === 'wasm' ? countThreads(batches) : 1;
-  return openTeam({ threads, program: new URL('./prediction.ts', import.meta.url).href, data: folder });
+  const program = new URL('./prediction.ts', import.meta.url).href;
+  return openTeam({ threads, program, data: folder, ...(threads === 1 ? {} : shareCores()) });
 }
 
 export interface PredictionTask {

@@ -12,6 +12,8 @@ import type { StartMember } from './team.ts';
 export interface MemberData {
   readonly program: string;
   readonly data: unknown;
+  /** From 1. */
+  readonly index: number;
   readonly signals: SharedArrayBuffer;
   /** Commands come here. */
   readonly port: MessagePort;
@@ -24,7 +26,7 @@ export interface MemberReport {
   readonly isFailure: boolean;
 }
 
-const { program, data, signals: buffer, port } = workerData as MemberData;
+const { program, data, index, signals: buffer, port } = workerData as MemberData;
 const signals = openSignals(buffer);
 void serve().catch((error: unknown) => {
   if (!(error instanceof Stopped)) report(error);
@@ -32,7 +34,7 @@ void serve().catch((error: unknown) => {
 
 async function serve(): Promise<void> {
   const { startMember } = loadModule(program) as { readonly startMember: StartMember };
-  const obey = await startMember(data, signals);
+  const obey = await startMember(data, signals, index);
   for (let given = 1; ; given++) {
     await signals.reached(commandCounter, given);
     await obey(nextCommand());

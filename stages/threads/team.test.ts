@@ -71,6 +71,19 @@ describe('a team', () => {
     expect(await team.run('anything', () => Promise.resolve(7))).toBe(7);
   });
 
+  it('has no members before more than the leader are to work', async () => {
+    let wanted = 1;
+    team = openTeam({ threads: 3, program, data: null, crew: () => wanted });
+    const { signals } = team;
+    const order: Order = { kind: 'claim', end: 0, into: new Int32Array(new SharedArrayBuffer(4)) };
+    await team.run(order, () => Promise.resolve());
+    expect([team.crew(), signals.read(atWork)]).toEqual([1, 0]);
+    wanted = 9;
+    expect(team.crew()).toBe(3);
+    await team.run(order, () => signals.reached(atWork, 2));
+    expect(signals.read(atWork)).toBe(2);
+  });
+
   it('ends with the message of a member that cannot start', async () => {
     team = openTeam({ threads: 2, program, data: 'cannot start' });
     const order: Order = { kind: 'wait for ever' };

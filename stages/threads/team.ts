@@ -8,6 +8,7 @@ import { MessageChannel, Worker, type MessagePort } from 'node:worker_threads';
 
 import { StageFailure } from '../context/fail.ts';
 import { commandCounter, counters, finishedCounter } from './counters.ts';
+import { joinCrowd } from './crowd.ts';
 import type { MemberData, MemberReport } from './member.ts';
 import { createSignals, Stopped, type Signals } from './signals.ts';
 
@@ -18,18 +19,29 @@ export interface TeamOptions {
   readonly program: string;
   /** Given to the program of each member; must be structured-cloneable. */
   readonly data: unknown;
+  /** Of those, how many are to work at the moment; all where it is not given. Members start when more than the leader first are. */
+  readonly crew?: (() => number) | undefined;
+  /** Called when the team is closed. */
+  readonly onClose?: (() => void) | undefined;
   /** Largest JavaScript heap of a member; that of the process where none is given. */
   readonly heapMegabytes?: number;
 }
 
-/** What a member's program gets at its start, and what it does with each command. */
-export type StartMember = (data: unknown, signals: Signals) => Promise<(command: unknown) => Promise<void>>;
+/** What a member's program gets at its start (`index` from 1: the leader is 0), and what it does with each command. */
+export type StartMember = (
+  data: unknown,
+  signals: Signals,
+  index: number,
+) => Promise<(command: unknown) => Promise<void>>;
 
 export interface Team {
+  /** At most. */
   readonly threads: number;
+  /** How many are to work at the moment, from 1 to `threads`; starts the members where that takes them. */
+  readonly crew: () => number;
   /** Counters for the use of the program, by numbers below `programCounters`. */
   readonly signals: Signals;
-  /** Gives all members a command, and goes on. They obey one after the other. */
+  /** Gives all members that were started a command, and goes on. They obey one after the other. */
   readonly post: (command: unknown) => void;
   /** All members obey a command while the leader does its own part. Throws what the leader's part throws, or a StageFailure where a member failed. */
   readonly run: <Result>(command: unknown, own: () => Promise<Result>) => Promise<Result>;
@@ -52,6 +64,13 @@ export function countThreads(
   return Math.max(1, Math.min(parts, wanted));
 }
 
+/** The part of a team that shares the cores with the other processes that work; those that DAGRUN_THREADS has set take what it says. */
+export function shareCores(): Pick<TeamOptions, 'crew' | 'onClose'> {
+  if ((process.env['DAGRUN_THREADS'] ?? '') !== '') return {};
+  const { share, leave } = joinCrowd();
+  return { crew: share, onClose: leave };
+}
+
 /**
  * What a thread runs first: the loader of the stage (`--import tsx`) does not reach into threads of Node.js 20. Modules are taken as CommonJS there, which
  * starts in half the time: no thread of its own for the loader, no search for the names that large packages export.
@@ -65,24 +84,32 @@ const loader = createRequire(import.meta.url).resolve('tsx/cjs/api');
 const entry = fileURLToPath(new URL('./member.ts', import.meta.url));
 
 /** Starts the members, and does not wait for them. Whoever opens a team closes it, come what may: a process does not end while members live. */
-export function openTeam({ threads, program, data, heapMegabytes }: TeamOptions): Team {
+export function openTeam({ threads, program, data, crew, onClose, heapMegabytes }: TeamOptions): Team {
   const signals = createSignals(counters);
   let failure: StageFailure | undefined;
   const fail = (message: string): void => {
     failure ??= new StageFailure(message);
     signals.stop();
   };
-  const members = Array.from({ length: threads - 1 }, () =>
-    startMember({ signals, program, data, heapMegabytes, fail }),
-  );
+  const members: Member[] = [];
+  const chooseCrew = (): number => {
+    const chosen = crew === undefined ? threads : Math.max(1, Math.min(threads, crew()));
+    // All at once, since commands are counted for all.
+    while (chosen > 1 && members.length < threads - 1)
+      members.push(startMember({ signals, program, data, heapMegabytes, fail, index: members.length + 1 }));
+    return chosen;
+  };
+  chooseCrew();
   let given = 0;
   const post = (command: unknown): void => {
+    if (members.length === 0) return;
     given += 1;
     for (const { port } of members) port.postMessage(command);
     signals.add(commandCounter);
   };
   return {
     threads,
+    crew: chooseCrew,
     signals,
     post,
     run: async (command, own) => {
@@ -100,6 +127,7 @@ export function openTeam({ threads, program, data, heapMegabytes }: TeamOptions)
       }
     },
     close: async () => {
+      onClose?.();
       signals.stop();
       await Promise.all(members.map(({ end }) => end()));
     },
@@ -112,14 +140,15 @@ interface Member {
 }
 
 interface Start extends Pick<TeamOptions, 'program' | 'data'> {
+  readonly index: number;
   readonly heapMegabytes: number | undefined;
   readonly signals: Signals;
   readonly fail: (message: string) => void;
 }
 
-function startMember({ signals, program, data, heapMegabytes, fail }: Start): Member {
+function startMember({ signals, program, data, heapMegabytes, fail, index }: Start): Member {
   const { port1, port2 } = new MessageChannel();
-  const memberData: MemberData = { program, data, signals: signals.buffer, port: port2 };
+  const memberData: MemberData = { program, data, index, signals: signals.buffer, port: port2 };
   const workerData = { ...memberData, loader, entry };
   const worker = new Worker(bootstrap, {
     eval: true,

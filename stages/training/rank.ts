@@ -38,6 +38,7 @@ export interface RankData {
 
 /** What all threads share: all of it lies in shared memory. */
 export interface Shared {
+  /** Those that work: others of the team wait until they are told to begin again. */
   readonly threads: number;
   readonly train: Split;
   readonly val: Split;
@@ -74,7 +75,8 @@ export interface Rank {
   readonly replica: Replica;
   readonly settings: TrainSettings;
   readonly phases: readonly Phase[];
-  readonly shared: Shared;
+  /** Says among how many threads the work is shared. */
+  shared: Shared;
   readonly signals: Signals;
   readonly augmenter: Augmenter;
   /** Pixels of a part, used again and again. */
@@ -113,6 +115,12 @@ export function openRank({ model, settings, phases, shared, signals, finishedEpo
 export function enterPhase(rank: Rank, epoch: number): void {
   rank.replica.enter(phaseAt(rank.phases, epoch));
   rank.sum = openSum(rank.shared, rank.replica);
+}
+
+/** Goes on with another number of threads. */
+export function setThreads(rank: Rank, shared: Shared): void {
+  rank.shared = shared;
+  rank.sum = openSum(shared, rank.replica);
 }
 
 function openSum({ threads, sums }: Shared, replica: Replica): GradientSum {
@@ -228,22 +236,26 @@ export async function validateBatches({
 }
 
 /** The program of a thread that does not lead. */
-export const startMember: StartMember = async (data, signals) => {
+export const startMember: StartMember = async (data, signals, index) => {
   const { settings, replica } = data as RankData;
   await openEngine('wasm');
   const { createReplica } = loadModule(replica.module) as { readonly createReplica: CreateReplica };
   const { model, phases } = await createReplica(replica.data);
   let rank: Rank | undefined;
-  const begin = (shared: Shared, start: Start): Rank => {
-    const { finishedEpochs, weights, optimizer } = start;
+  let isWorking = false;
+  const begin = (shared: Shared, { finishedEpochs, weights, optimizer }: Start): void => {
+    isWorking = index < shared.threads;
+    if (!isWorking) return;
     writeWeights(model, weights);
-    const opened = openRank({ model, settings, phases, shared, signals, finishedEpochs });
-    if (optimizer !== null) opened.replica.restoreOptimizer(optimizer);
-    return opened;
+    rank ??= openRank({ model, settings, phases, shared, signals, finishedEpochs });
+    enterPhase(rank, finishedEpochs);
+    setThreads(rank, shared);
+    if (optimizer !== null) rank.replica.restoreOptimizer(optimizer);
   };
   return async (message) => {
     const command = message as Command;
-    if (command.kind === 'begin') rank = begin(command.shared, command.start);
+    if (command.kind === 'begin') begin(command.shared, command.start);
+    else if (!isWorking) return;
     else if (command.kind === 'train') await trainEpoch(rank!, command.epoch);
     else await validateBatches(rank!);
   };

@@ -50,6 +50,7 @@ describe('training on several threads', () => {
     readonly settings?: Partial<TrainSettings>;
     readonly extra?: Omit<TestRecipe, 'architecture' | 'options'>;
     readonly report?: TrainingReporter;
+    readonly crew?: () => number;
     /** Folder of the checkpoint. */
     readonly name?: string;
   }
@@ -59,12 +60,13 @@ describe('training on several threads', () => {
   }
   async function runOn(
     threads: number,
-    { settings, extra, report = quiet, name = `on-${threads}` }: Run = {},
+    { settings, extra, crew, report = quiet, name = `on-${threads}` }: Run = {},
   ): Promise<Outcome> {
     const full = { ...everything, ...settings };
     const options = { inputShape: toyShape, ...rescalingOf(toyStatistics), seed: full.seed };
     const recipe: TestRecipe = { architecture: toyArchitecture, options, ...extra };
-    const team = startTeam(full, { engine: 'wasm', threads, replica: { module: testReplicaModule, data: recipe } });
+    const replica = { module: testReplicaModule, data: recipe };
+    const team = startTeam(full, { engine: 'wasm', threads, crew, replica });
     const { model } = createReplica({ ...recipe, mishap: undefined });
     const history = await trainModel({
       model,
@@ -95,6 +97,26 @@ describe('training on several threads', () => {
       expect(figures(other)).toEqual(figures(one));
     }
     expect(figures(await runOn(1, { settings: { shards: 2 }, name: 'shards' }))).not.toEqual(figures(one));
+  });
+
+  it('gives the same bytes where threads come and go between the epochs', async () => {
+    const phases = [
+      { fromEpoch: 1, lr: 0.02 },
+      { fromEpoch: 5, lr: 0.01 },
+    ];
+    const run: Run = { settings: { epochs: 8 }, extra: { phases } };
+    const alone = await runOn(1, run);
+    // The team asks when it is opened, at the beginning of the training, and before each epoch.
+    const plan = [1, 1, 1, 3, 2, 2, 3, 1, 1, 2];
+    const asked: number[] = [];
+    const crew = (): number => {
+      asked.push(plan[asked.length]!);
+      return asked.at(-1)!;
+    };
+    const varying = await runOn(3, { ...run, crew, name: 'varying' });
+    expect(asked).toEqual(plan);
+    expect(await bytesOf(varying)).toBe(await bytesOf(alone));
+    expect(figures(varying)).toEqual(figures(alone));
   });
 
   it('goes on from a checkpoint with another number of threads, to the same bytes', async () => {

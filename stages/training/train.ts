@@ -8,7 +8,7 @@ import type { TrainSettings } from '../config/definition.ts';
 import { StageFailure } from '../context/fail.ts';
 import type { Split } from '../data/dataset.ts';
 import type { EngineInfo } from '../engine/engine.ts';
-import { countThreads, openTeam, type Team } from '../threads/team.ts';
+import { countThreads, openTeam, shareCores, type Team } from '../threads/team.ts';
 import { writeCheckpoint } from './checkpoint.ts';
 import { addScores, noScore, type Score } from './loss.ts';
 import { phaseAt, type Phase } from './phases.ts';
@@ -20,6 +20,7 @@ import {
   countValBatches,
   openRank,
   partFields,
+  setThreads,
   takenCounter,
   trainEpoch,
   validateBatches,
@@ -69,17 +70,20 @@ export interface TeamChoice extends Pick<RankData, 'replica'> {
   readonly engine: EngineInfo['name'];
   /** In place of one a core. */
   readonly threads?: number;
+  /** How many of them work, asked before each epoch; without it that follows from how many processes share the cores. */
+  readonly crew?: (() => number) | undefined;
 }
 
 /**
  * Starts the threads that a training is done with, which takes them some time: nobody waits. There are no others than this one on engines that bring
  * threads of their own.
  */
-export function startTeam(settings: TrainSettings, { engine, replica, threads }: TeamChoice): Team {
+export function startTeam(settings: TrainSettings, { engine, replica, threads, crew }: TeamChoice): Team {
   const data: RankData = { settings, replica };
   const program = new URL('./rank.ts', import.meta.url).href;
   const count = engine === 'wasm' ? (threads ?? countThreads(settings.shards)) : 1;
-  return openTeam({ threads: count, program, data });
+  const sharing = crew === undefined && threads === undefined && count > 1 ? shareCores() : { crew };
+  return openTeam({ threads: count, program, data, ...sharing });
 }
 
 /** Trains a model, going on from a checkpoint that fits. Throws a StageFailure where the loss is no longer a number, or a thread fails. */
@@ -122,26 +126,39 @@ function hasStalled({ settings, rank }: Session, { records }: Progress): boolean
 /** Goes on from a checkpoint, or starts anew, and brings the other threads there. */
 async function begin(task: TrainingTask, team: Team): Promise<{ session: Session; progress: Progress }> {
   const { model, settings, phases } = task;
-  const shared = share(task, team.threads);
+  const shared = share(task, team);
   const { signals } = team;
   const rank = openRank({ model, settings, phases, shared, signals, finishedEpochs: 0 });
   const session = { ...task, team, rank, extent: extentOf(settings, task.train.count) };
   const progress = resume(session);
-  const finishedEpochs = progress.records.length;
-  const optimizer = finishedEpochs === 0 ? null : await rank.replica.optimizerState();
-  const weights = await readWeights(model);
-  team.post({ kind: 'begin', shared, start: { finishedEpochs, weights, optimizer } } satisfies Command);
+  if (shared.threads > 1) await bringAlong(session, progress.records.length);
   return { session, progress };
 }
 
-function share({ model, settings, train, val, meanColour }: TrainingTask, threads: number): Shared {
+/** Brings the other threads to where this one is. */
+async function bringAlong({ model, rank, team }: Session, finishedEpochs: number): Promise<void> {
+  const optimizer = finishedEpochs === 0 ? null : await rank.replica.optimizerState();
+  const start = { finishedEpochs, weights: await readWeights(model), optimizer };
+  team.post({ kind: 'begin', shared: rank.shared, start } satisfies Command);
+}
+
+/** Other processes come and go, and with them the cores that are free. */
+async function adjustThreads(session: Session, finishedEpochs: number): Promise<void> {
+  const { rank, team } = session;
+  const threads = team.crew();
+  if (threads === rank.shared.threads) return;
+  setThreads(rank, { ...rank.shared, threads });
+  if (threads > 1) await bringAlong(session, finishedEpochs);
+}
+
+function share({ model, settings, train, val, meanColour }: TrainingTask, team: Team): Shared {
   const elements = weightSizes(model).reduce((sum, size) => sum + size, 0);
   return {
-    threads,
+    threads: team.crew(),
     train: shareSplit(train),
     val: shareSplit(val),
     meanColour,
-    sums: new Float32Array(new SharedArrayBuffer(threads === 1 ? 0 : 4 * elements)),
+    sums: new Float32Array(new SharedArrayBuffer(team.threads === 1 ? 0 : 4 * elements)),
     partScores: new Float64Array(new SharedArrayBuffer(8 * partFields * settings.shards)),
     valScores: new Float64Array(new SharedArrayBuffer(8 * batchFields * countValBatches(val.count, model))),
   };
@@ -183,6 +200,7 @@ async function runEpoch(session: Session, before: Progress): Promise<Progress> {
   const { settings, model, rank } = session;
   const wasBest = keptEpoch(before.records, settings.keep) === epoch - 1;
   const previous = wasBest && settings.keep !== 'last' && epoch > 1 ? await readWeights(model) : before.kept;
+  await adjustThreads(session, before.records.length);
   const trained = await runTraining(session, epoch);
   const validated = meanOf(await runValidation(session));
   if (!Number.isFinite(validated.loss))
@@ -231,9 +249,9 @@ async function runValidation(session: Session): Promise<Score> {
 }
 
 /** All threads do the same; the counters are 0 when they begin. */
-async function together({ team }: Session, command: Command, own: () => Promise<void>): Promise<void> {
+async function together({ team, rank }: Session, command: Command, own: () => Promise<void>): Promise<void> {
   for (const counter of [takenCounter, addedCounter, appliedCounter]) team.signals.reset(counter);
-  await team.run(command, own);
+  await (rank.shared.threads > 1 ? team.run(command, own) : own());
 }
 
 function addParts(partScores: Float64Array, parts: number): { readonly loss: number; readonly score: Score } {
