@@ -4,12 +4,14 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { Cluster, missingProgram } from '../../test/slurm/cluster.ts';
+import { cost } from '../lib/cost.ts';
+import type { Cost } from '../lib/cost.ts';
 
 const { values } = parseArgs({
   options: {
@@ -23,25 +25,6 @@ const [rounds, many, chain] = [Number(values.rounds), Number(values.stages), Num
 const cli = fileURLToPath(new URL('../../dist/cli.cjs', import.meta.url));
 const results = fileURLToPath(new URL('RESULTS.md', import.meta.url));
 const command = (name: string): string => `echo ${name} > ${name}`;
-
-/** Seconds of the wall clock, and of processors taken by the client (not by Slurm's daemons). */
-interface Cost {
-  readonly wall: number;
-  readonly processor: number;
-}
-
-/** Seconds of processors that children of this process have taken, those that were waited for. */
-function childTime(): number {
-  const stat = readFileSync('/proc/self/stat', 'latin1');
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return (Number(fields[13]) + Number(fields[14])) / 100;
-}
-
-async function cost(action: () => Promise<void>): Promise<Cost> {
-  const [wall, processor] = [performance.now(), childTime()];
-  await action();
-  return { wall: (performance.now() - wall) / 1000, processor: childTime() - processor };
-}
 
 async function run(program: string, args: readonly string[], folder: string, cluster: Cluster): Promise<void> {
   const child = spawn(program, args, {

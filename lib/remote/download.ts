@@ -15,7 +15,7 @@ import type { LargeObject, Located, PackedObject } from './contents.ts';
 import { blobKey } from './keys.ts';
 import type { Sha256 } from './keys.ts';
 import type { LocalCache } from './local.ts';
-import { sha256 } from './pack.ts';
+import { sha256, sha256Aside } from './pack.ts';
 import { inParallel } from './pool.ts';
 import { RemoteFault, isKind } from './problem.ts';
 import type { Progress } from './progress.ts';
@@ -107,12 +107,13 @@ export class Downloader {
   /** The digest of the whole, or what is wrong with a piece. Pieces are hashed in their order; who is early waits, so memory stays bounded. */
   async #readPieces(object: LargeObject, file: FileHandle): Promise<Digest | string> {
     const stream = new DigestStream();
+    const { size: kept } = await file.stat();
     let problem: string | undefined;
     let turn: Promise<void> = Promise.resolve();
     const indexed = object.pieces.map((sha, index) => ({ sha, range: pieceRange(object, index) }));
     await inParallel(chained(), this.#storage.jobs, async ({ sha, range, before, done }) => {
       try {
-        const bytes = problem === undefined ? await this.#readPiece(file, sha, range) : undefined;
+        const bytes = problem === undefined ? await this.#readPiece(file, kept, sha, range) : undefined;
         await before;
         if (bytes === undefined) problem ??= damaged(object.digest);
         else stream.update(bytes);
@@ -132,18 +133,17 @@ export class Downloader {
     }
   }
 
-  /** From the file, where an earlier pull has left it; otherwise from the remote. Undefined where it cannot be had. */
-  async #readPiece(file: FileHandle, sha: Sha256, range: Range): Promise<Uint8Array | undefined> {
-    const kept = Buffer.allocUnsafe(range.length);
-    const { bytesRead } = await file.read(kept, 0, range.length, range.offset);
-    if (bytesRead === range.length && sha256(kept) === sha) {
+  /** From the file, where an earlier pull has left it (`kept` bytes); otherwise from the remote. Undefined where it cannot be had. */
+  async #readPiece(file: FileHandle, kept: number, sha: Sha256, range: Range): Promise<Uint8Array | undefined> {
+    const there = range.offset + range.length <= kept ? await readAt(file, range) : undefined;
+    if (there !== undefined && (await sha256Aside(there)) === sha) {
       this.#progress.bytes -= range.length;
-      return kept;
+      return there;
     }
     for (let reading = 1; reading <= readings; reading++) {
       const bytes = await this.#readOrMiss(blobKey(sha), { offset: 0, length: range.length });
       if (bytes === undefined) return undefined;
-      if (sha256(bytes) !== sha) continue;
+      if ((await sha256Aside(bytes)) !== sha) continue;
       await file.write(bytes, 0, bytes.length, range.offset);
       this.#progress.moved(bytes.length);
       return bytes;
@@ -170,6 +170,12 @@ async function openPartial(path: string): Promise<FileHandle> {
     if (codeOf(error) !== 'ENOENT') throw error;
     return open(path, 'w+', 0o600);
   }
+}
+
+async function readAt(file: FileHandle, { offset, length }: Range): Promise<Buffer | undefined> {
+  const bytes = Buffer.allocUnsafe(length);
+  const { bytesRead } = await file.read(bytes, 0, length, offset);
+  return bytesRead === length ? bytes : undefined;
 }
 
 /** Neighbours in a pack, joined. */
