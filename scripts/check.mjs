@@ -44,7 +44,11 @@ function servers() {
     join(place, 'requirements.txt'),
   ];
   const python = existsSync(join(place, 'python', 'swift')) || run('python3', pip, options);
+  const program = join(place, 'bin', `fake-gcs-server${process.platform === 'win32' ? '.exe' : ''}`);
+  const goOptions = { ...options, env: { ...process.env, GOBIN: join(place, 'bin') } };
+  const go = existsSync(program) || run('go', ['install', 'github.com/fsouza/fake-gcs-server@v1.56.1'], goOptions);
   if (!node) console.log('not run: tests of remotes that need opendal (npm could not install it)');
+  if (!go) console.log('not run: tests of remotes that need a server of Google Cloud Storage (Go could not build it)');
   if (!python) console.log('not run: tests of remotes that need an S3 server (pip could not install it)');
 }
 

@@ -12,6 +12,7 @@ export const remoteOptions = [
   'endpoint',
   'region',
   'account',
+  'ca',
   'anonymous',
   'virtual_host_style',
   'jobs',

@@ -302,6 +302,12 @@ export const pipelineSchema = {
         endpoint: { description: 'URL of the service, where it is not the public one.', type: 'string', minLength: 1 },
         region: { description: 'Region of the bucket.', type: 'string', minLength: 1 },
         account: { description: 'Storage account (azblob).', type: 'string', minLength: 1 },
+        ca: {
+          description:
+            'A file with the certificate (PEM) of the authority that the server is trusted by; relative to the workspace.',
+          type: 'string',
+          minLength: 1,
+        },
         anonymous: flag('Send unsigned requests: for public buckets.'),
         virtual_host_style: flag('Address the bucket by host name (s3).'),
         jobs: {

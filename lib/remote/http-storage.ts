@@ -7,6 +7,7 @@ import { codeOf, messageOf } from '../core/result.ts';
 import { RemoteFault } from './problem.ts';
 import { readOnlyFault } from './retry.ts';
 import type { Range, Storage, StoredFile } from './storage.ts';
+import { certificateFault } from './tls.ts';
 
 export interface HttpOptions {
   readonly label: string;
@@ -15,6 +16,8 @@ export interface HttpOptions {
   readonly base: string;
   /** The value of the Authorization header; null: none is sent. */
   readonly authorization: string | null;
+  /** Certificates of the authorities that are trusted; null: those that Node.js trusts. */
+  readonly ca: readonly string[] | null;
   /** Milliseconds of silence after which the connection is given up. */
   readonly timeout: number;
 }
@@ -35,7 +38,10 @@ export class HttpStorage implements Storage {
     this.label = options.label;
     this.jobs = options.jobs;
     const agentOptions = { keepAlive: true, maxSockets: options.jobs };
-    this.#agent = options.base.startsWith('https:') ? new HttpsAgent(agentOptions) : new HttpAgent(agentOptions);
+    const trust = options.ca === null ? {} : { ca: [...options.ca] };
+    this.#agent = options.base.startsWith('https:')
+      ? new HttpsAgent({ ...agentOptions, ...trust })
+      : new HttpAgent(agentOptions);
   }
 
   list(): Promise<readonly StoredFile[]> {
@@ -121,12 +127,8 @@ export class HttpStorage implements Storage {
     if (error instanceof RemoteFault) return error;
     const code = codeOf(error) ?? '';
     const says = messageOf(error);
-    if (/CERT|SELF_SIGNED|UNABLE_TO_VERIFY|ERR_TLS/.test(code))
-      return new RemoteFault(
-        'certificate',
-        `${this.label}: the certificate of the server is not trusted (${code})`,
-        'name the certificate of its authority in NODE_EXTRA_CA_CERTS',
-      );
+    const certificate = certificateFault(this.label, code);
+    if (certificate !== undefined) return certificate;
     if (code === 'ENOTFOUND' || code === 'ECONNREFUSED' || code === 'EAI_AGAIN' || code === 'ENETUNREACH')
       return new RemoteFault('offline', `${this.label} cannot be reached: ${says}`, 'check the network and the URL');
     if (code === '') throw error;

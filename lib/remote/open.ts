@@ -7,6 +7,7 @@ import { HttpStorage } from './http-storage.ts';
 import { OpenDalStorage } from './opendal-storage.ts';
 import { RetryingStorage, usualRetries } from './retry.ts';
 import type { Storage } from './storage.ts';
+import { readAuthorities } from './tls.ts';
 
 export interface RemoteAccess {
   readonly name: string;
@@ -41,6 +42,7 @@ function connect(access: RemoteAccess, timeout: number): Storage {
   const { address, secrets, options } = access;
   const label = labelOf(access);
   const jobs = Number(options['jobs'] ?? defaultJobs);
+  const ca = options['ca'] === undefined ? null : readAuthorities(resolve(access.root, options['ca']), label);
   switch (address.kind) {
     case 'file':
       return new FileStorage(resolve(access.root, address.path), { label, jobs });
@@ -50,6 +52,7 @@ function connect(access: RemoteAccess, timeout: number): Storage {
         jobs,
         base: address.endpoint + address.path,
         authorization: authorizationOf(secrets),
+        ca,
         timeout,
       });
     case 's3':
@@ -64,6 +67,7 @@ function connect(access: RemoteAccess, timeout: number): Storage {
         config: definedOf(config),
         secrets: Object.values(secrets).filter((secret) => secret.length >= 4),
         places: access.places,
+        ca,
         credentialHint: `${credentialHint}; see docs/remotes.md`,
       });
     }

@@ -2,8 +2,9 @@
 
 import { createRequire } from 'node:module';
 import { messageOf } from '../core/result.ts';
-import { RemoteFault } from './problem.ts';
+import { RemoteFault, isKind } from './problem.ts';
 import type { Range, Storage, StoredFile } from './storage.ts';
+import { findCertificateFault, startRelay } from './tls.ts';
 
 /** What is used of the package; its own declarations are not there where it is not installed. */
 interface Metadata {
@@ -19,7 +20,7 @@ interface Operator {
   delete(path: string): Promise<void>;
 }
 interface OpenDal {
-  readonly Operator: new (scheme: string, options: Record<string, string>) => Operator;
+  readonly Operator: new (scheme: string, options: Readonly<Record<string, string>>) => Operator;
 }
 
 export interface OpenDalOptions {
@@ -32,6 +33,8 @@ export interface OpenDalOptions {
   readonly secrets: readonly string[];
   /** Folders or files beside which the package is looked for. */
   readonly places: readonly string[];
+  /** Certificates of the authorities that are trusted; null: the public ones. */
+  readonly ca: readonly string[] | null;
   /** Where secrets of this kind of remote come from. */
   readonly credentialHint: string;
 }
@@ -68,57 +71,86 @@ export class OpenDalStorage implements Storage {
   readonly canList = true;
   readonly jobs: number;
   readonly #options: OpenDalOptions;
-  readonly #operator: Operator;
+  #operator: Promise<Operator> | undefined;
 
   constructor(options: OpenDalOptions) {
     this.label = options.label;
     this.jobs = options.jobs;
     this.#options = options;
-    const { Operator } = loadOpenDal(options.label, options.places);
+  }
+
+  #open(): Promise<Operator> {
+    return (this.#operator ??= this.#connect());
+  }
+
+  async #connect(): Promise<Operator> {
+    const { label, places, scheme, config, ca } = this.#options;
+    const { Operator } = loadOpenDal(label, places);
+    const endpoint = ca === null ? undefined : { endpoint: await this.#relay(ca) };
     try {
-      this.#operator = new Operator(options.scheme, { ...options.config });
+      return new Operator(scheme, { ...config, ...endpoint });
     } catch (error) {
       throw this.#fault(error, '');
     }
   }
 
+  async #relay(ca: readonly string[]): Promise<string> {
+    const { label, scheme, config } = this.#options;
+    const { endpoint = '', enable_virtual_host_style: isByHost } = config;
+    if (endpoint.startsWith('https:') && isByHost !== 'true')
+      return startRelay(endpoint, { ca, keepHost: scheme === 's3' });
+    throw new RemoteFault(
+      'setup',
+      `${label}: \`ca\` is for servers with an https endpoint whose path names the bucket`,
+      'set `endpoint` to an https URL, without virtual_host_style; or leave `ca` out',
+    );
+  }
+
+  /** Runs one request. Where none comes through, the certificate of the server may be why. */
+  async #ask<T>(key: string, work: (operator: Operator) => Promise<T>): Promise<T> {
+    const operator = await this.#open();
+    try {
+      return await work(operator);
+    } catch (error) {
+      const fault = this.#fault(error, key);
+      const { ca, config, label } = this.#options;
+      const { endpoint } = config;
+      const certificate =
+        fault.problem.kind === 'offline' && endpoint !== undefined
+          ? await findCertificateFault(endpoint, ca, label)
+          : undefined;
+      throw certificate ?? fault;
+    }
+  }
+
   async list(prefix: string): Promise<readonly StoredFile[]> {
     try {
-      const entries = await this.#operator.list(prefix, { recursive: true });
+      const entries = await this.#ask(prefix, (operator) => operator.list(prefix, { recursive: true }));
       return entries.flatMap((entry) => describe(entry.path(), entry.metadata()) ?? []);
     } catch (error) {
-      const fault = this.#fault(error, prefix);
       // A folder that nothing was written to yet; of a bucket that is not there the store says so in other words.
-      if (fault.problem.kind === 'missing') return [];
-      throw fault;
+      if (isKind(error, 'missing')) return [];
+      throw error;
     }
   }
 
   async stat(key: string): Promise<StoredFile | undefined> {
     try {
-      return describe(key, await this.#operator.stat(key));
+      return describe(key, await this.#ask(key, (operator) => operator.stat(key)));
     } catch (error) {
-      const fault = this.#fault(error, key);
-      if (fault.problem.kind === 'missing') return undefined;
-      throw fault;
+      if (isKind(error, 'missing')) return undefined;
+      throw error;
     }
   }
 
-  async read(key: string, range?: Range): Promise<Buffer> {
-    try {
-      if (range === undefined) return await this.#operator.read(key);
-      return await this.#operator.read(key, { offset: BigInt(range.offset), size: BigInt(range.length) });
-    } catch (error) {
-      throw this.#fault(error, key);
-    }
+  read(key: string, range?: Range): Promise<Buffer> {
+    const part = range === undefined ? undefined : { offset: BigInt(range.offset), size: BigInt(range.length) };
+    return this.#ask(key, (operator) => operator.read(key, part));
   }
 
   async write(key: string, bytes: Uint8Array): Promise<void> {
-    try {
-      await this.#operator.write(key, Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
-    } catch (error) {
-      throw this.#fault(error, key);
-    }
+    const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    await this.#ask(key, (operator) => operator.write(key, buffer));
   }
 
   async remove(keys: readonly string[]): Promise<void> {
@@ -129,10 +161,9 @@ export class OpenDalStorage implements Storage {
 
   async #remove(key: string): Promise<void> {
     try {
-      await this.#operator.delete(key);
+      await this.#ask(key, (operator) => operator.delete(key));
     } catch (error) {
-      const fault = this.#fault(error, key);
-      if (fault.problem.kind !== 'missing') throw fault;
+      if (!isKind(error, 'missing')) throw error;
     }
   }
 
@@ -146,12 +177,6 @@ export class OpenDalStorage implements Storage {
         'no-place',
         `${label}: the bucket does not exist`,
         'create it, or correct the url of the remote',
-      );
-    if (/certificate|UnknownIssuer|InvalidCertificate|tls/i.test(says))
-      return new RemoteFault(
-        'certificate',
-        `${label}: the certificate of the server is not trusted`,
-        `let the system trust its authority (${brief(says)})`,
       );
     if (
       /SignatureDoesNotMatch|InvalidAccessKeyId|AuthenticationFailed|AuthorizationFailure|status: 40[13]|^PermissionDenied/.test(

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { step, useRig } from '../rig.ts';
 import type { Finished } from '../rig.ts';
 import {
+  Authority,
   available,
   azureAccount,
   azureKey,
@@ -15,13 +16,14 @@ import {
   packageEnvironment,
   s3Keys,
   startAzurite,
+  startGcs,
   startProxy,
   startS3,
   startWeb,
   startWebdav,
   webdavUser,
 } from './servers.ts';
-import type { Misbehaviour, Running } from './servers.ts';
+import type { Certificate, Misbehaviour, Running } from './servers.ts';
 
 const rig = useRig();
 const base = mkdtempSync(join(tmpdir(), 'dagrun-remote-'));
@@ -213,7 +215,115 @@ describe('between here and an S3 server', () => {
   });
 });
 
+describe('over TLS', () => {
+  /** What is told of a server, where its authority is named and where it is not. */
+  const faults = [
+    ['an authority that nobody knows', 'good', false, 'is not trusted', '`ca:` of the remote'],
+    ['an expired certificate', 'expired', true, 'has expired', 'renewed'],
+    [
+      'the certificate of another host',
+      'elsewhere',
+      true,
+      'is for another host',
+      'a name that stands in its certificate',
+    ],
+  ] as const;
+  let authority: Authority | undefined;
+  const issue = (name: 'good' | 'expired' | 'elsewhere'): Certificate =>
+    (authority ??= new Authority(join(base, 'authority'))).issue(name);
+  const noMistake = (): undefined => undefined;
+  // What this machine trusts otherwise is no matter of the test.
+  const bare = { ...packageEnvironment, ...s3Keys, NODE_EXTRA_CA_CERTS: '' };
+  const isPossible = available.s3 && available.openssl;
+
+  (isPossible ? it : it.skip).each(faults)('S3 behind %s', async (_name, which, named, message, hint) => {
+    const proxy = await startProxy(s3!.port, noMistake, issue(which));
+    try {
+      const remote = { url: 's3://team/tls', endpoint: `https://127.0.0.1:${proxy.port}` };
+      makePipeline(named ? { ...remote, ca: authority!.path } : remote);
+      await rig.good();
+      const run = await rig.run(['push'], { env: bare });
+      expect(run.code).toBe(1);
+      expect(run.stderr).toContain(`the certificate of the server ${message}`);
+      expect(run.stderr).toContain(hint);
+    } finally {
+      await proxy.stop();
+    }
+  });
+
+  (isPossible ? it : it.skip)('S3 whose authority is named', async () => {
+    const proxy = await startProxy(s3!.port, noMistake, issue('good'));
+    try {
+      const endpoint = `https://127.0.0.1:${proxy.port}`;
+      makePipeline({ url: 's3://team/tls-good', endpoint, ca: authority!.path });
+      await roundTrip(bare);
+      makePipeline({ url: 's3://team/tls-good', endpoint, ca: 'pipeline.yaml' });
+      const run = await rig.run(['push'], { env: bare });
+      expect(run.code).toBe(1);
+      expect(run.stderr).toContain('`ca` cannot be used');
+    } finally {
+      await proxy.stop();
+    }
+  });
+
+  itWith('openssl')('a web server', async () => {
+    makePipeline({ url: '../shared-tls' });
+    await rig.good(['--push']);
+    const server = await startWeb(join(rig.root, '..', 'shared-tls'), { ranges: true });
+    try {
+      for (const [, which, named, message, hint] of faults) {
+        const proxy = await startProxy(server.port, noMistake, issue(which));
+        const url = `https://127.0.0.1:${proxy.port}`;
+        makePipeline(named ? { url, ca: authority!.path } : { url });
+        becomeFresh();
+        const run = await rig.run(['fetch'], { env: bare });
+        await proxy.stop();
+        expect(run.code).toBe(1);
+        expect(run.stderr).toContain(`the certificate of the server ${message}`);
+        expect(run.stderr).toContain(hint);
+      }
+      const proxy = await startProxy(server.port, noMistake, issue('good'));
+      const url = `https://127.0.0.1:${proxy.port}`;
+      for (const [remote, env] of [
+        [{ url, ca: authority!.path }, bare],
+        [{ url }, { ...bare, NODE_EXTRA_CA_CERTS: authority!.path }],
+      ] as const) {
+        makePipeline(remote);
+        becomeFresh();
+        expect((await good(['pull'], env)).stdout).toContain('2 outs restored');
+      }
+      await proxy.stop();
+    } finally {
+      await server.stop();
+    }
+  });
+});
+
 describe('other servers', () => {
+  itWith('gcs')('Google Cloud Storage', async () => {
+    const server = await startGcs(join(base, 'gcs'));
+    try {
+      const remote = { url: 'gs://team/some/prefix', endpoint: `http://127.0.0.1:${server.port}` };
+      makePipeline({ ...remote, anonymous: true });
+      await roundTrip({});
+      makePipeline(remote);
+      becomeFresh();
+      const token = 'a-token-of-a-team';
+      expect((await good(['pull'], { DAGRUN_REMOTE_ORIGIN_TOKEN: token })).stdout).toContain('2 outs restored');
+      const none = await rig.run(['push', '--force'], { env: packageEnvironment });
+      expect(none.code).toBe(1);
+      expect(none.stderr).toContain('there are no credentials');
+      expect(none.stderr).toContain('GOOGLE_APPLICATION_CREDENTIALS');
+      makePipeline({ ...remote, url: 'gs://nobody/here' });
+      const noBucket = await rig.run(['push'], { env: { ...packageEnvironment, DAGRUN_REMOTE_ORIGIN_TOKEN: token } });
+      expect(noBucket.code).toBe(1);
+      expect(noBucket.stderr).toContain('the bucket does not exist');
+      expect(noBucket.output).not.toContain(token);
+    } finally {
+      await server.stop();
+    }
+  });
+
   itWith('azurite')('Azure Blob', async () => {
     const server = await startAzurite(join(base, 'azurite'));
     try {

@@ -4,8 +4,9 @@
 import { spawn, spawnSync } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { createHash, createHmac } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, request } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { createConnection, createServer as createTcpServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
@@ -13,9 +14,11 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { it } from '@jest/globals';
 
-/** Has node_modules with opendal and azurite, and python/ with OpenStack Swift. */
+/** Has node_modules with opendal and azurite, python/ with OpenStack Swift, and bin/ with fake-gcs-server. */
 const packages = process.env['DAGRUN_TEST_SERVERS'] ?? fileURLToPath(new URL('servers', import.meta.url));
 const s3Program = fileURLToPath(new URL('servers/s3_server.py', import.meta.url));
+
+const gcsProgram = join(packages, 'bin', `fake-gcs-server${process.platform === 'win32' ? '.exe' : ''}`);
 
 /** For the environment of the program under test: where it finds opendal. */
 export const packageEnvironment = { DAGRUN_PACKAGES: packages };
@@ -27,8 +30,10 @@ function hasModule(name: string): boolean {
 export const available = {
   opendal: hasModule('opendal'),
   s3: hasModule('opendal') && existsSync(join(packages, 'python', 'swift')),
+  gcs: hasModule('opendal') && existsSync(gcsProgram),
   azurite: hasModule('opendal') && hasModule('azurite'),
   webdav: hasModule('opendal') && spawnSync('rclone', ['version']).status === 0,
+  openssl: spawnSync('openssl', ['version']).status === 0,
 };
 
 /** `it`, or a skipped test and a line that says why. */
@@ -145,6 +150,14 @@ export async function startAzurite(folder: string): Promise<Running> {
   return server;
 }
 
+/** fake-gcs-server, with an empty bucket "team". It asks for no credentials. */
+export async function startGcs(folder: string): Promise<Running> {
+  mkdirSync(join(folder, 'team'), { recursive: true });
+  const port = await freePort();
+  const host = ['-scheme', 'http', '-host', '127.0.0.1', '-port', String(port), '-public-host', `127.0.0.1:${port}`];
+  return startProgram(gcsProgram, [...host, '-filesystem-root', folder], port);
+}
+
 export const webdavUser = { username: 'ann', password: 'secret-of-ann' };
 
 /** `rclone serve webdav` on a folder. */
@@ -185,6 +198,68 @@ async function listen(server: Server): Promise<Running> {
   };
 }
 
+export interface Certificate {
+  readonly key: Buffer;
+  readonly cert: Buffer;
+}
+
+function openssl(folder: string, ...args: readonly string[]): void {
+  const end = spawnSync('openssl', args, { cwd: folder, encoding: 'utf8' });
+  if (end.status !== 0) throw new Error(`openssl ${args.join(' ')}: ${end.stderr}`);
+}
+
+/** An authority of its own, and certificates that it has signed: a good one, an expired one, and one for another host. */
+export class Authority {
+  readonly #folder: string;
+
+  constructor(folder: string) {
+    this.#folder = folder;
+    mkdirSync(folder, { recursive: true });
+    const authority = ['-subj', '/CN=authority of a test', '-addext', 'basicConstraints=critical,CA:TRUE'];
+    openssl(
+      folder,
+      'req',
+      '-x509',
+      '-newkey',
+      'rsa:2048',
+      '-nodes',
+      '-keyout',
+      'ca.key',
+      '-out',
+      'ca.pem',
+      '-days',
+      '2',
+      ...authority,
+    );
+  }
+
+  /** What `ca` may name. */
+  get path(): string {
+    return join(this.#folder, 'ca.pem');
+  }
+
+  issue(name: 'good' | 'expired' | 'elsewhere'): Certificate {
+    const folder = this.#folder;
+    const host = name === 'elsewhere' ? 'DNS:elsewhere.example' : 'IP:127.0.0.1';
+    writeFileSync(join(folder, 'extensions'), `subjectAltName=${host}\nbasicConstraints=CA:FALSE\n`);
+    const files = ['-keyout', `${name}.key`, '-out', `${name}.csr`, '-subj', `/CN=${name}`];
+    openssl(folder, 'req', '-newkey', 'rsa:2048', '-nodes', ...files);
+    const signed = [
+      '-CA',
+      'ca.pem',
+      '-CAkey',
+      'ca.key',
+      '-CAcreateserial',
+      '-out',
+      `${name}.pem`,
+      '-extfile',
+      'extensions',
+    ];
+    openssl(folder, 'x509', '-req', '-in', `${name}.csr`, '-days', name === 'expired' ? '-1' : '2', ...signed);
+    return { key: readFileSync(join(folder, `${name}.key`)), cert: readFileSync(join(folder, `${name}.pem`)) };
+  }
+}
+
 /** `cut`: the connection breaks in the middle of the body. `truncate`: the body ends early, and says so in its length. `wrong`: one byte is another. `lost`: no answer ever. */
 export type Mistake = 'cut' | 'error' | 'truncate' | 'wrong' | 'lost' | 'cut-upload';
 
@@ -194,14 +269,15 @@ export type Misbehaviour = (
   count: number,
 ) => Mistake | undefined;
 
-/** A proxy in front of a server on 127.0.0.1. */
+/** A proxy in front of a server on 127.0.0.1; over TLS where there is a certificate for it. */
 export async function startProxy(
   port: number,
   misbehave: Misbehaviour,
+  certificate?: Certificate,
 ): Promise<Running & { readonly made: Mistake[] }> {
   const made: Mistake[] = [];
   let count = 0;
-  const server = createServer((asked, answer) => {
+  const answerAll = (asked: IncomingMessage, answer: ServerResponse): void => {
     const mistake = misbehave({ method: asked.method ?? '', path: asked.url ?? '' }, count++);
     if (mistake !== undefined) made.push(mistake);
     if (mistake === 'lost') return;
@@ -220,7 +296,8 @@ export async function startProxy(
     );
     onward.on('error', () => answer.destroy());
     asked.pipe(onward);
-  });
+  };
+  const server = certificate === undefined ? createServer(answerAll) : createTlsServer(certificate, answerAll);
   return { ...(await listen(server)), made };
 }
 
