@@ -1,30 +1,51 @@
 // What dagrun adds to Slurm: the same jobs by dagrun and by Slurm's own means, in turns, on a cluster of two virtual nodes of this machine.
-//   node --import tsx bench/slurm/run.ts [--rounds N] [--stages N] [--chain N] [--write]
-// A chain of stages shows the overhead of one; many independent ones show what is lost against a plain job array.
+//   node --import tsx bench/slurm/run.ts [--only chain|many|singly] [--rounds N] [--stages N] [--chain N]
+// A chain of stages shows the overhead of one; many independent ones show what is lost against a plain job array, and the same jobs submitted
+// one by one by plain sbatch what submissions have to do with that.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { Cluster, missingProgram } from '../../test/slurm/cluster.ts';
-import { cost } from '../lib/cost.ts';
-import type { Cost } from '../lib/cost.ts';
 
 const { values } = parseArgs({
   options: {
+    only: { type: 'string' },
     rounds: { type: 'string', default: '3' },
     stages: { type: 'string', default: '300' },
     chain: { type: 'string', default: '15' },
-    write: { type: 'boolean', default: false },
   },
 });
 const [rounds, many, chain] = [Number(values.rounds), Number(values.stages), Number(values.chain)];
 const cli = fileURLToPath(new URL('../../dist/cli.cjs', import.meta.url));
-const results = fileURLToPath(new URL('RESULTS.md', import.meta.url));
 const command = (name: string): string => `echo ${name} > ${name}`;
+
+/** Seconds of the wall clock, and of processors: those of the whole machine, since a job's own processes are children of Slurm's daemons. */
+interface Cost {
+  readonly wall: number;
+  readonly processor: number;
+}
+
+/** Seconds that all processors have been at work. */
+function busyTime(): number {
+  const [, user, nice, system] = readFileSync('/proc/stat', 'latin1').split(/\s+/, 4).map(Number) as [
+    number,
+    number,
+    number,
+    number,
+  ];
+  return (user + nice + system) / 100;
+}
+
+async function cost(action: () => Promise<void>): Promise<Cost> {
+  const [wall, processor] = [performance.now(), busyTime()];
+  await action();
+  return { wall: (performance.now() - wall) / 1000, processor: busyTime() - processor };
+}
 
 async function run(program: string, args: readonly string[], folder: string, cluster: Cluster): Promise<void> {
   const child = spawn(program, args, {
@@ -81,6 +102,24 @@ async function byArray(cluster: Cluster, names: readonly string[]): Promise<Cost
   return spent;
 }
 
+/** One sbatch a job, four at a time. */
+async function bySubmissions(cluster: Cluster, names: readonly string[]): Promise<Cost> {
+  const folder = mkdtempSync(join(tmpdir(), 'bench-slurm-'));
+  const left = [...names];
+  const submitAll = async (): Promise<void> => {
+    for (let name = left.shift(); name !== undefined; name = left.shift()) {
+      const script = `${command(name)}; echo 0 > end-${name}; mv end-${name} done-${name}`;
+      await run('sbatch', ['--output=/dev/null', '--wrap', script], folder, cluster);
+    }
+  };
+  const spent = await cost(async () => {
+    await Promise.all([submitAll(), submitAll(), submitAll(), submitAll()]);
+    await appears(folder, names.length);
+  });
+  rmSync(folder, { recursive: true });
+  return spent;
+}
+
 function median(numbers: readonly number[]): number {
   return numbers.toSorted((a, b) => a - b)[Math.floor((numbers.length - 1) / 2)]!;
 }
@@ -93,61 +132,84 @@ function row(name: string, costs: readonly Cost[], jobs: number): string {
   return `| ${name} | ${median(walls).toFixed(2)} | ${range} | ${each} | ${processor} |`;
 }
 
-const head = '| | median s | min–max | ms a job | client processor ms a job |\n| --- | --- | --- | --- | --- |';
+interface Way {
+  readonly name: string;
+  readonly go: (cluster: Cluster, names: readonly string[]) => Promise<Cost>;
+}
 
-async function measure(cluster: Cluster): Promise<string> {
-  const links = Array.from({ length: chain }, (_, i) => `s${i}`);
-  const names = Array.from({ length: many }, (_, i) => `s${i}`);
-  const spent: Record<'chain' | 'sbatch' | 'many' | 'array', Cost[]> = { chain: [], sbatch: [], many: [], array: [] };
+const plainChain: Way = { name: 'sbatch, one after the other', go: bySbatch };
+const plainArray: Way = { name: 'sbatch --array', go: byArray };
+const plainJobs: Way = { name: 'sbatch a job, four at a time', go: bySubmissions };
+const chained: Way = { name: 'dagrun repro', go: (cluster, names) => byDagrun(cluster, names, true) };
+const independent: Way = { name: 'dagrun repro', go: (cluster, names) => byDagrun(cluster, names, false) };
+
+/** Both ways in turns, and `compare` for the median of their rounds. */
+async function pair(
+  cluster: Cluster,
+  title: string,
+  jobs: number,
+  [plain, other]: readonly [Way, Way],
+  compare: (pairs: readonly (readonly [plain: number, other: number])[]) => string,
+): Promise<string> {
+  const names = Array.from({ length: jobs }, (_, i) => `s${i}`);
+  const spent: [Cost[], Cost[]] = [[], []];
   for (let round = 0; round < rounds; round++) {
     await cluster.ready();
-    spent.sbatch.push(await bySbatch(cluster, links));
-    spent.chain.push(await byDagrun(cluster, links, true));
-    spent.array.push(await byArray(cluster, names));
-    spent.many.push(await byDagrun(cluster, names, false));
-    console.log(
-      `round ${round + 1}: ${JSON.stringify(Object.values(spent).map((costs) => costs.at(-1)!.wall.toFixed(2)))}`,
-    );
+    spent[0].push(await plain.go(cluster, names));
+    spent[1].push(await other.go(cluster, names));
+    console.log(`${title}, round ${round + 1}: ${spent.map((costs) => costs.at(-1)!.wall.toFixed(2)).join(' and ')}`);
   }
-  const pairs = (a: readonly Cost[], b: readonly Cost[]): [number, number][] =>
-    a.map((one, i) => [one.wall, b[i]!.wall]);
-  const overhead = median(pairs(spent.chain, spent.sbatch).map(([ours, plain]) => ((ours - plain) / chain) * 1000));
-  const ratio = median(pairs(spent.many, spent.array).map(([ours, plain]) => ours / plain));
-  const version = cluster.ask('sbatch', '--version');
   return [
-    '# Results: Slurm',
-    'Written by `node --import tsx bench/slurm/run.ts --write`. Both ways in turns in each round; differences and ratios are those of a round, and their median.',
-    `${new Date().toISOString().slice(0, 10)}, ${rounds} rounds, load ${loadavg()[0]!.toFixed(1)} at the end; ${cpus().length} × ${cpus()[0]!.model}, two virtual nodes of 8 processors each on it, ${version}, Node ${process.version}`,
+    `## ${title}`,
     '',
-    `## A chain of ${chain} stages`,
-    head,
-    row('sbatch, one after the other', spent.sbatch, chain),
-    row('dagrun repro', spent.chain, chain),
+    '| | median s | min–max | ms a job | processor ms a job |',
+    '| --- | --- | --- | --- | --- |',
+    row(plain.name, spent[0], jobs),
+    row(other.name, spent[1], jobs),
     '',
-    `Overhead of a stage beyond Slurm's own latency: ${overhead.toFixed(0)} ms (target: at most 200; ${overhead <= 200 ? 'met' : 'missed'}).`,
-    '',
-    `## ${many} independent stages`,
-    head,
-    row('sbatch --array', spent.array, many),
-    row('dagrun repro', spent.many, many),
-    '',
-    `Against the job array: ${ratio.toFixed(2)} × (target: at most 1.20; ${ratio <= 1.2 ? 'met' : 'missed'}).`,
+    compare(spent[0].map(({ wall }, round) => [wall, spent[1][round]!.wall] as const)),
     '',
   ].join('\n');
 }
+
+function compareChain(pairs: readonly (readonly [number, number])[]): string {
+  const overheads = pairs.map(([plain, ours]) => ((ours - plain) / chain) * 1000);
+  const overhead = median(overheads);
+  const each = overheads.map((ms) => ms.toFixed(0)).join(', ');
+  return `Overhead of a stage beyond Slurm's own latency: ${overhead.toFixed(0)} ms (rounds: ${each}; target: at most 200; ${overhead <= 200 ? 'met' : 'missed'}).`;
+}
+
+function compareArray(pairs: readonly (readonly [number, number])[]): string {
+  const ratios = pairs.map(([plain, ours]) => ours / plain);
+  const ratio = median(ratios);
+  const each = ratios.map((one) => one.toFixed(2)).join(', ');
+  return `Against the job array: ${ratio.toFixed(2)} × (rounds: ${each}; target: at most 1.20; ${ratio <= 1.2 ? 'met' : 'missed'}).`;
+}
+
+const parts: Readonly<Record<string, (cluster: Cluster) => Promise<string>>> = {
+  chain: (cluster) => pair(cluster, `A chain of ${chain} stages`, chain, [plainChain, chained], compareChain),
+  many: (cluster) => pair(cluster, `${many} independent stages`, many, [plainArray, independent], compareArray),
+  singly: (cluster) => pair(cluster, `${many} submissions`, many, [plainArray, plainJobs], compareArray),
+};
 
 const missing = missingProgram();
 if (missing !== undefined) {
   console.error(`not run: ${missing} is missing (Debian: slurmctld slurmd slurm-client munge)`);
   process.exit(2);
 }
-mkdirSync(tmpdir(), { recursive: true });
+const chosen = values.only === undefined ? Object.values(parts) : [parts[values.only]];
 const cluster = new Cluster();
 try {
   await cluster.start();
-  const text = await measure(cluster);
-  console.log(text);
-  if (values.write) writeFileSync(results, text);
+  const version = cluster.ask('sbatch', '--version');
+  const texts: string[] = [];
+  for (const part of chosen) {
+    if (part === undefined) throw new Error(`--only takes ${Object.keys(parts).join(', ')}`);
+    texts.push(await part(cluster));
+  }
+  console.log(
+    `${new Date().toISOString().slice(0, 10)}, ${rounds} rounds, load ${loadavg()[0]!.toFixed(1)} at the end; ${cpus().length} × ${cpus()[0]!.model}, two virtual nodes of 8 processors each on it, ${version}, Node ${process.version}\n\n${texts.join('\n')}`,
+  );
 } finally {
   await cluster.stop();
 }
