@@ -10,6 +10,7 @@ import {
   mkdtempSync,
   openSync,
   readFileSync,
+  readdirSync,
   realpathSync,
   rmSync,
   statSync,
@@ -52,9 +53,19 @@ export async function until(what: string, condition: () => boolean): Promise<voi
   }
 }
 
+export interface ClusterOptions {
+  /** Further lines of its configuration. */
+  readonly settings?: readonly string[];
+}
+
 export class Cluster {
   readonly #folder = realpathSync(mkdtempSync(join(tmpdir(), 'dagrun-slurm-')));
   readonly #daemons = new Map<string, ChildProcess>();
+  readonly #options: ClusterOptions;
+
+  constructor(options: ClusterOptions = {}) {
+    this.#options = options;
+  }
 
   /** What dagrun and Slurm's own programs need to find it. */
   get env(): Readonly<Record<string, string>> {
@@ -151,6 +162,14 @@ export class Cluster {
       .filter((line) => line !== '');
   }
 
+  /** Batch scripts, and what they started in their own name, that are at work on the nodes: paths that name the job. */
+  scripts(): string[] {
+    return readdirSync('/proc')
+      .filter((name) => /^\d+$/.test(name))
+      .map(commandLine)
+      .filter((line) => line.includes(`${this.#folder}/`) && line.includes('slurm_script'));
+  }
+
   log(): string {
     try {
       return readFileSync(join(this.#folder, 'slurmctld.log'), 'utf8').slice(-4000);
@@ -218,8 +237,18 @@ export class Cluster {
       `NodeName=n1 NodeHostname=${host} NodeAddr=127.0.0.1 Port=${first} CPUs=8 RealMemory=8192 Gres=gpu:1`,
       `NodeName=n2 NodeHostname=${host} NodeAddr=127.0.0.1 Port=${second} CPUs=8 RealMemory=8192`,
       'PartitionName=main Nodes=n1,n2 Default=YES MaxTime=INFINITE State=UP',
+      ...(this.#options.settings ?? []),
       '',
     ].join('\n');
+  }
+}
+
+/** Empty where the process has ended. */
+function commandLine(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+  } catch {
+    return '';
   }
 }
 

@@ -15,7 +15,8 @@ if (missing !== undefined)
 const onSlurm = missing === undefined ? describe : describe.skip;
 
 onSlurm('stages on Slurm', () => {
-  const cluster = new Cluster();
+  // Smaller arrays than the default run would make.
+  const cluster = new Cluster({ settings: ['MaxArraySize=101'] });
   const limited = new Rig();
   let overTime: LongRun;
   let slowJob: string;
@@ -132,19 +133,47 @@ onSlurm('stages on Slurm', () => {
     rig.pipeline({
       stages: {
         runs: { cmd: controlled('runs'), outs: ['r'] },
+        too: { cmd: controlled('too') },
         waits: { cmd: step('waits'), slurm: { extra: ['--hold-until-never'] } },
       },
     });
     // A job that cannot start yet: it begins tomorrow.
     rig.write({ 'pipeline.yaml': rig.read('pipeline.yaml').replace('--hold-until-never', '--begin=now+1day') });
     const run = begin('-k');
-    const command = await rig.started('runs');
-    await until('both jobs', () => others().length === 2);
+    const commands = [await rig.started('runs'), await rig.started('too')];
+    await until('all jobs', () => others().length === 3);
     run.signal('SIGINT');
-    await command.ended;
+    await Promise.all(commands.map(({ ended }) => ended));
     expect((await run.end()).code).toBe(130);
     await until('no job', () => others().length === 0);
-    expect(rig.executed()).toEqual(['runs']);
+    expect(rig.executed().sort()).toEqual(['runs', 'too']);
+    expect(left()).toEqual([]);
+  });
+
+  it('stages that ask for the same are one array, and each has its own end and its own environment', async () => {
+    const cmd = (name: string): string =>
+      `echo "$DAGRUN_STAGE $(printenv SLURM_ARRAY_TASK_ID || echo none)" > ${name}; ${controlled(name)}`;
+    rig.pipeline({
+      stages: Object.fromEntries(['a', 'b', 'c'].map((name) => [name, { cmd: cmd(name), outs: [name] }])),
+    });
+    const run = begin('--keep-going');
+    const [a, , c] = [await rig.started('a'), await rig.started('b'), await rig.started('c')];
+    const rows = cluster.ask('squeue', '-h', '--array', '--states=RUNNING', '-o', '%F %K %j').split('\n');
+    const array = rows.filter((row) => row.includes(' ws/a+2')).map((row) => row.split(' '));
+    expect(array.map(([, task]) => task).sort()).toEqual(['0', '1', '2']);
+    expect(new Set(array.map(([job]) => job)).size).toBe(1);
+    cluster.ask('scancel', `${array[0]![0]}_1`);
+    await a.exit(3);
+    await run.waitFor(() => run.stdout.includes('cancelled from outside'));
+    await c.exit();
+    const end = readRepro(await run.end());
+    const failures = end.events.filter(({ kind }) => kind === 'stage-failed');
+    expect(Object.fromEntries(failures.map(({ stage, message }) => [stage, message]))).toEqual({
+      a: 'exit code 3',
+      b: `cancelled from outside: somebody cancelled Slurm job ${array[0]![0]}_1`,
+    });
+    expect(end.executed).toEqual(['c']);
+    expect(rig.read('c')).toBe('c none\n');
     expect(left()).toEqual([]);
   });
 
@@ -313,7 +342,11 @@ onSlurm('stages on Slurm', () => {
     expect(run.code).toBe(0);
     expect(rig.executed().sort()).toEqual(names);
     expect(rig.read('s299')).toBe('s299\n');
+    expect(cluster.ask('squeue', '-h', '--states=all', '-o', '%j')).toMatch(/^ws\/s\d+\+\d+$/m);
     expect(left()).toEqual([]);
+    const scripts = (): string[] =>
+      cluster.scripts().filter((path) => !path.includes(`/job${slowJob.padStart(5, '0')}/`));
+    await until('no script', () => scripts().length === 0);
   }, 180_000);
 
   it("Slurm's own time limit", async () => {

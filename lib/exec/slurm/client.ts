@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process';
 import { messageOf } from '../../core/result.ts';
 
 export interface QueueRow {
+  /** `<id>`, or `<id>_<task>` for a task of an array. */
   readonly id: string;
   /** PENDING, RUNNING, COMPLETED, … */
   readonly state: string;
@@ -11,7 +12,8 @@ export interface QueueRow {
   /** Seconds; null: no limit, or none that is known. */
   readonly limit: number | null;
   readonly node: string;
-  readonly comment: string;
+  /** What a job of dagrun is known by; undefined for any other, and where a site replaces comments. */
+  readonly token: string | undefined;
 }
 
 export type Answer<T> =
@@ -32,7 +34,7 @@ const longestCall = 120_000;
 const unreachable =
   /unable to contact slurm controller|connect failure|timed out|timeout|zero bytes were transmitted|connection refused|communication|slurm_load_jobs error: (unexpected message|.*(again|unavailable))|temporarily unable/i;
 
-/** Submits a script. The value is the id of the job. */
+/** Submits a script. The value is the id of the job, or of the array. */
 export async function submit(
   options: readonly string[],
   script: string,
@@ -46,27 +48,49 @@ export async function submit(
 /** All jobs of this user that the controller knows, those that ended a while ago included. */
 export async function queue(): Promise<Answer<readonly QueueRow[]>> {
   const user = typeof process.getuid === 'function' ? String(process.getuid()) : '';
-  const options = ['--noheader', '--states=all', `--user=${user}`, '--format=%A|%T|%r|%l|%N|%k'];
+  const options = ['--noheader', '--array', '--states=all', `--user=${user}`, '--format=%i|%T|%r|%l|%N|%k'];
   return answer(await call('squeue', options), parseQueue);
 }
 
 /** Asks for the end of these jobs; ones that have ended already are no failure. */
 export async function cancel(ids: readonly string[]): Promise<Answer<null>> {
-  for (let start = 0; start < ids.length; start += 500) {
-    const said = answer(await call('scancel', ['--quiet', ...ids.slice(start, start + 500)]), () => null);
+  const named = namesOf(ids);
+  for (let start = 0; start < named.length; start += 500) {
+    const said = answer(await call('scancel', ['--quiet', ...named.slice(start, start + 500)]), () => null);
     if (said.kind === 'unreachable') return said;
   }
   return { kind: 'done', value: null };
 }
 
+/** Tasks of one array in one word, as `12_[0,3]`: each word is a request to the controller. */
+export function namesOf(ids: readonly string[]): readonly string[] {
+  const tasks = new Map<string, string[]>();
+  for (const id of ids) {
+    const [job = id, task] = id.split('_');
+    tasks.set(job, [...(tasks.get(job) ?? []), ...(task === undefined ? [] : [task])]);
+  }
+  return [...tasks].map(([job, own]) => (own.length === 0 ? job : `${job}_[${own.join(',')}]`));
+}
+
 export function parseQueue(text: string): readonly QueueRow[] {
   return text.split('\n').flatMap((line) => {
     const [id, state, reason, limit, node, ...comment] = line.split('|');
-    if (id === undefined || !/^\d+$/.test(id) || state === undefined) return [];
-    return [
-      { id, state, reason: reason ?? '', limit: parseLimit(limit ?? ''), node: node ?? '', comment: comment.join('|') },
-    ];
+    const task = /^\d+(?:_(\d+))?$/.exec(id ?? '');
+    if (id === undefined || task === null || state === undefined) return [];
+    const token = tokenIn(comment.join('|'), task[1]);
+    return [{ id, state, reason: reason ?? '', limit: parseLimit(limit ?? ''), node: node ?? '', token }];
   });
+}
+
+/** The comment of a job that dagrun submitted; see tokenIn(). */
+export function commentOf(token: string): string {
+  return `dagrun ${token}`;
+}
+
+/** An array has one comment, which names its batch: a task adds its position. */
+function tokenIn(comment: string, task: string | undefined): string | undefined {
+  const token = /^dagrun (\S+)/.exec(comment)?.[1];
+  return token === undefined || task === undefined ? token : `${token}.${task}`;
 }
 
 /** `[days-]hours:minutes:seconds`, `minutes:seconds`; anything else is no limit. */

@@ -1,7 +1,10 @@
 // The folders of jobs on the shared file system, as the runner sees them: what a runner that dies leaves for the next one.
-// `.dagrun/slurm/jobs/<token>/` (see script.ts for what the job itself writes there) and `.dagrun/slurm/ends/<token>`.
+//   .dagrun/slurm/jobs/<batch>/record.json     what was submitted: the stages of a batch by position
+//   .dagrun/slurm/jobs/<batch>/id              its job id; one of an array ends with `_`
+//   .dagrun/slurm/jobs/<batch>/<position>/     one job; see script.ts for what the job itself writes there
+//   .dagrun/slurm/ends/<batch>.<position>      how that ended
 
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { readTextIfExists, writeFileAtomic } from '../../core/disk.ts';
 import { codeOf } from '../../core/result.ts';
 
@@ -26,11 +29,27 @@ export interface ScriptEnd {
   readonly job: string;
 }
 
+/** Content of a claim that the runner has made, so that the job never begins. */
+const withdrawn = 'withdrawn';
 const kinds: readonly string[] = ['exit', 'terminated', 'overtime', 'revoked', 'requeued', 'nowhere'];
+
+/** A submission: one job, or an array of them. */
+export interface BatchRecord {
+  readonly batch: string;
+  readonly pipeline: string;
+  readonly members: readonly Pick<JobRecord, 'stage' | 'identity'>[];
+}
+
+/** What jobs are known by: the batch that they were submitted with, and their place in it. */
+export function tokenOf(batch: string, position: number): string {
+  return `${batch}.${position}`;
+}
 
 export class Desk {
   readonly #root: string;
   readonly ends: string;
+  /** Jobs of a batch that are not closed. */
+  readonly #open = new Map<string, Set<string>>();
 
   /** `root`: absolute path of the folder; it is made when the first job is. */
   constructor(root: string) {
@@ -38,57 +57,92 @@ export class Desk {
     this.ends = `${root}/ends`;
   }
 
-  folder(token: string): string {
-    return `${this.#root}/jobs/${token}`;
+  batchFolder(batch: string): string {
+    return `${this.#root}/jobs/${batch}`;
   }
 
-  /** Before the submission, and on the disk: a job that nobody knows of would be executed twice. */
-  open(record: JobRecord, files: readonly (readonly [name: string, text: string])[]): void {
+  folder(token: string): string {
+    return this.batchFolder(token.replace('.', '/'));
+  }
+
+  /** Before the submission, and on the disk: a job that nobody knows of would be executed twice. `files`: those of each member. */
+  open(record: BatchRecord, files: readonly (readonly (readonly [name: string, text: string])[])[]): void {
+    const { batch, pipeline, members } = record;
     mkdirSync(this.ends, { recursive: true });
-    for (const [name, text] of files) writeFileAtomic(`${this.folder(record.token)}/${name}`, text, { durable: false });
-    writeFileAtomic(`${this.folder(record.token)}/record.json`, JSON.stringify(record), { durable: true });
+    for (const [position, own] of files.entries()) {
+      const folder = this.folder(tokenOf(batch, position));
+      mkdirSync(folder, { recursive: true });
+      for (const [name, text] of own) writeFileSync(`${folder}/${name}`, text);
+    }
+    writeFileAtomic(`${this.batchFolder(batch)}/record.json`, JSON.stringify({ pipeline, members }), { durable: true });
+    this.#open.set(batch, new Set(members.map((_, position) => tokenOf(batch, position))));
   }
 
   /** Nothing is left of it: a job that would start now finds nothing to claim, and ends. */
   close(token: string): void {
     rmSync(this.folder(token), { recursive: true, force: true });
     rmSync(`${this.ends}/${token}`, { force: true });
+    const [batch = token] = token.split('.', 1);
+    const open = this.#open.get(batch);
+    open?.delete(token);
+    if (open?.size === 0) this.#removeBatch(batch);
+  }
+
+  #removeBatch(batch: string): void {
+    this.#open.delete(batch);
+    rmSync(this.batchFolder(batch), { recursive: true, force: true });
   }
 
   /** Every job that was not closed, whoever submitted it. */
   records(): readonly JobRecord[] {
-    return list(`${this.#root}/jobs`).flatMap((token) => {
-      const record = parseRecord(token, readTextIfExists(`${this.folder(token)}/record.json`));
+    return list(`${this.#root}/jobs`).flatMap((batch) => {
+      const text = readTextIfExists(`${this.batchFolder(batch)}/record.json`);
+      const records = parseRecord(batch, text).filter(({ token }) => existsSync(this.folder(token)));
+      this.#open.set(batch, new Set(records.map(({ token }) => token)));
       // Without a record there was no submission.
-      if (record === undefined) this.close(token);
-      return record === undefined ? [] : [record];
+      if (records.length === 0) this.#removeBatch(batch);
+      return records;
     });
   }
 
-  noteId(token: string, id: string): void {
-    writeFileSync(`${this.folder(token)}/id`, id);
+  noteId(batch: string, id: string): void {
+    writeFileSync(`${this.batchFolder(batch)}/id`, id);
   }
 
-  /** The id of the job, as the submission or the job itself wrote it down. */
+  /** The id of the job, as the job itself or the submission wrote it down. */
   idOf(token: string): string | undefined {
-    const claimed = list(`${this.folder(token)}/claim`).find((name) => /^\d+$/.test(name));
-    return claimed ?? (readTextIfExists(`${this.folder(token)}/id`)?.trim() || undefined);
+    const claimed = this.#claim(token) ?? '';
+    if (/^\d+(_\d+)?$/.test(claimed)) return claimed;
+    const [batch = token, position] = token.split('.');
+    const id = readTextIfExists(`${this.batchFolder(batch)}/id`)?.trim() ?? '';
+    const isArray = id.endsWith('_');
+    return id === '' ? undefined : isArray ? `${id}${position ?? ''}` : id;
   }
 
   /** True where the job has not begun, and never will now. */
   withdraw(token: string): boolean {
     try {
-      mkdirSync(`${this.folder(token)}/claim`);
-      writeFileSync(`${this.folder(token)}/claim/withdrawn`, '');
+      writeFileSync(`${this.folder(token)}/claim`, withdrawn, { flag: 'wx' });
       return true;
     } catch (error) {
-      if (codeOf(error) === 'EEXIST') return list(`${this.folder(token)}/claim`).includes('withdrawn');
+      if (codeOf(error) === 'EEXIST') return this.#claim(token) === withdrawn;
       return codeOf(error) === 'ENOENT';
     }
   }
 
+  /** Who was first: `withdrawn`, or the id of the job (empty while it is being written); undefined: nobody. */
+  #claim(token: string): string | undefined {
+    try {
+      return readFileSync(`${this.folder(token)}/claim`, 'utf8').trim();
+    } catch (error) {
+      // Jobs of earlier versions made a folder.
+      return codeOf(error) === 'EISDIR' ? '' : undefined;
+    }
+  }
+
   hasBegun(token: string): boolean {
-    return list(`${this.folder(token)}/claim`).some((name) => name !== 'withdrawn');
+    const claim = this.#claim(token);
+    return claim !== undefined && claim !== withdrawn;
   }
 
   /** The job ends its commands at its next beat, whatever the controller can or cannot do. */
@@ -145,13 +199,19 @@ function list(folder: string): readonly string[] {
   }
 }
 
-function parseRecord(token: string, text: string | undefined): JobRecord | undefined {
+/** Empty for what is no record. Earlier versions wrote one for each job. */
+function parseRecord(batch: string, text: string | undefined): readonly JobRecord[] {
   try {
-    const { pipeline, stage, identity } = JSON.parse(text ?? '') as Record<string, unknown>;
-    if (typeof pipeline !== 'string' || typeof stage !== 'string' || typeof identity !== 'string') return undefined;
-    return { token, pipeline, stage, identity };
+    const parsed = JSON.parse(text ?? '') as Record<string, unknown>;
+    const { pipeline, members } = parsed;
+    const isOld = members === undefined;
+    const all = (isOld ? [parsed] : members) as readonly Readonly<Record<string, unknown>>[];
+    return all.flatMap(({ stage, identity }, position) => {
+      if (typeof pipeline !== 'string' || typeof stage !== 'string' || typeof identity !== 'string') return [];
+      return [{ token: isOld ? batch : tokenOf(batch, position), pipeline, stage, identity }];
+    });
   } catch {
-    return undefined;
+    return [];
   }
 }
 

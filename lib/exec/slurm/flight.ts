@@ -9,24 +9,13 @@ import { Tail } from './tail.ts';
 const shortestPause = 100;
 const longestPause = 2000;
 
-export interface FlightRequest {
-  readonly token: string;
-  readonly job: Job;
-  readonly output: JobOutput;
-  readonly folder: string;
-  /** Submitted by an earlier runner. */
-  readonly adopted: boolean;
-}
-
 export class Flight {
-  readonly token: string;
   readonly job: Job;
   readonly output: JobOutput;
   readonly log: JobLog;
-  readonly tail: Tail;
-  readonly adopted: boolean;
   readonly result: Promise<JobResult>;
-  readonly startedAt = performance.now();
+  /** What it is known by; empty until it is about to be submitted. */
+  token = '';
   id: string | undefined;
   row: QueueRow | undefined;
   /** When the controller had taken the job, at the latest. */
@@ -46,25 +35,34 @@ export class Flight {
   heartAt = performance.now();
   settled = false;
   nextLook = 0;
+  #tail: Tail | undefined;
   readonly #resolve: (result: JobResult) => void;
 
-  constructor(request: FlightRequest) {
-    this.token = request.token;
-    this.job = request.job;
-    this.output = request.output;
-    this.adopted = request.adopted;
-    this.log = new JobLog(request.job.logPath, request.output);
-    this.tail = new Tail(request.folder, request.job.cmd, this.log);
+  constructor(job: Job, output: JobOutput) {
+    this.job = job;
+    this.output = output;
+    this.log = new JobLog(job.logPath, output);
     let resolve: (result: JobResult) => void = () => undefined;
     this.result = new Promise((settle) => (resolve = settle));
     this.#resolve = resolve;
   }
 
+  /** `folder`: where the job writes to. A job that is submitted anew gets another one. */
+  seat(token: string, folder: string): void {
+    this.token = token;
+    this.#tail = new Tail(folder, this.job.cmd, this.log);
+  }
+
   look(now: number): void {
     if (now < this.nextLook) return;
-    if (this.tail.look()) this.beganAt ??= now;
+    if (this.#tail?.look() === true) this.beganAt ??= now;
     const pause = this.beganAt === undefined ? 4 * shortestPause : (now - this.beganAt) / 10;
     this.nextLook = now + Math.min(longestPause, Math.max(shortestPause, pause));
+  }
+
+  /** Delivers what is left of the output. */
+  finishOutput(): void {
+    this.#tail?.finish();
   }
 
   /** What the controller said; what a person wants to know of it is shown. */

@@ -68,7 +68,7 @@ export class Leftovers {
     const asked = await queue();
     // Who knows? The job may well run, and is watched until the controller can tell.
     if (asked.kind !== 'done') return true;
-    const row = find(asked.value, token, desk.idOf(token));
+    const row = new QueueIndex(asked.value).find(token, desk.idOf(token));
     if (row !== undefined) return isLive(row.state) || desk.ended({ fresh: true }).has(token);
     // It may have ended well between the two questions.
     return desk.ended({ fresh: true }).has(token) && desk.end(token)?.code === 0;
@@ -84,7 +84,7 @@ export class Leftovers {
     for (let asked = false; ;) {
       if (desk.ended({ fresh: true }).has(token)) break;
       const rows = await queue();
-      const row = rows.kind === 'done' ? find(rows.value, token, desk.idOf(token)) : undefined;
+      const row = rows.kind === 'done' ? new QueueIndex(rows.value).find(token, desk.idOf(token)) : undefined;
       if (row !== undefined && isLive(row.state) && !asked) asked = (await cancel([row.id])).kind === 'done';
       if (rows.kind === 'done' && (row === undefined || !isLive(row.state))) break;
       if (neverBegins) break;
@@ -100,27 +100,17 @@ export class Leftovers {
 }
 
 /**
- * The row of a job: by the token in its comment, and by its id only where a site replaces comments. A controller that has lost what it knew
- * gives the same ids again, to other jobs.
+ * Rows of many jobs at once: by the token in their comment, and by their id only where a site replaces comments. A controller that has lost
+ * what it knew gives the same ids again, to other jobs.
  */
-export function find(rows: readonly QueueRow[], token: string, id: string | undefined): QueueRow | undefined {
-  return rows.find((row) => row.comment.includes(token)) ?? rows.find((row) => row.id === id && !isOurs(row));
-}
-
-function isOurs({ comment }: QueueRow): boolean {
-  return comment.startsWith('dagrun ');
-}
-
-/** Rows of many jobs at once, see find(). */
 export class QueueIndex {
   readonly #byToken = new Map<string, QueueRow>();
   readonly #byId = new Map<string, QueueRow>();
 
   constructor(rows: readonly QueueRow[]) {
     for (const row of rows) {
-      const token = /^dagrun (\S+)/.exec(row.comment)?.[1];
-      if (token === undefined) this.#byId.set(row.id, row);
-      else this.#byToken.set(token, row);
+      if (row.token === undefined) this.#byId.set(row.id, row);
+      else this.#byToken.set(row.token, row);
     }
   }
 

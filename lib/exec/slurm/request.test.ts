@@ -3,12 +3,12 @@
 import { describe, expect, it } from '@jest/globals';
 import type { StageName } from '../../pipeline/pipeline.ts';
 import type { Job } from '../../plan/ports.ts';
-import { parseLimit, parseQueue } from './client.ts';
+import { commentOf, namesOf, parseLimit, parseQueue } from './client.ts';
 import { parseEnd } from './desk.ts';
 import { judgeEnd } from './judge.ts';
 import type { Evidence } from './judge.ts';
-import { jobEnvironment, sbatchOptions } from './request.ts';
-import { batchScript, longCommands, quote } from './script.ts';
+import { changesFrom, jobEnvironment, oddVariables, sbatchOptions } from './request.ts';
+import { longCommands, quote, taskScript } from './script.ts';
 
 const job: Job = {
   stage: 'train@a b' as StageName,
@@ -20,7 +20,7 @@ const job: Job = {
   timeout: null,
   batch: { identity: 'i', settings: { extra: [] } },
 };
-const place = { folder: '/ws/50% off', project: 'ws', comment: 'c' };
+const place = { folder: '/ws/50% off', project: 'ws', comment: 'c', jobs: 1 };
 
 describe('options of sbatch', () => {
   it('has nothing that was not asked for', () => {
@@ -32,7 +32,15 @@ describe('options of sbatch', () => {
   it('names the job after project and stage, and takes % in a path as it is', () => {
     const options = sbatchOptions(job, place);
     expect(options).toContain('--job-name=ws/train@a_b');
-    expect(options).toContain('--output=/ws/50%% off/slurm.out');
+    expect(options).toContain('--output=/ws/50%% off/0/slurm.out');
+    expect(options.filter((option) => option.startsWith('--array'))).toEqual([]);
+  });
+
+  it('an array is named after its first stage, and each task writes into a folder of its own', () => {
+    const options = sbatchOptions(job, { ...place, jobs: 12 });
+    expect(options).toContain('--job-name=ws/train@a_b+11');
+    expect(options).toContain('--output=/ws/50%% off/%a/slurm.out');
+    expect(options).toContain('--array=0-11');
   });
 
   it('resources become options; what the user gives comes last', () => {
@@ -63,6 +71,16 @@ describe('options of sbatch', () => {
     };
     expect(jobEnvironment(env)).toEqual({ HOME: '/h', SLURM_CONF: '/c', DAGRUN_STAGE: 's' });
   });
+
+  it('tells in what environments differ, and what no shell could set', () => {
+    const changes = changesFrom({ A: '1', B: '2', C: '3' }, { A: '1', B: 'two', D: '4' });
+    expect(changes).toEqual([
+      ['B', 'two'],
+      ['D', '4'],
+      ['C', undefined],
+    ]);
+    expect(oddVariables({ A: '1', 'BASH_FUNC_f%%': '() { :; }', _x1: '' })).toEqual([['BASH_FUNC_f%%', '() { :; }']]);
+  });
 });
 
 describe('the batch script', () => {
@@ -73,16 +91,41 @@ describe('the batch script', () => {
   it('reads a command that is too long for the kernel from a file', () => {
     const cmd = ['true', `echo ${'x'.repeat(200_000)}`];
     expect(longCommands(cmd).map(([position]) => position)).toEqual([1]);
-    const rest = { folder: '/f', ends: '/e', token: 't', cwd: '/', timeout: null, beat: 10, grace: 3 };
-    expect(batchScript({ ...rest, cmd })).toContain("step 1 /bin/sh '/f/cmd.1'\n");
+    const task = taskScript({ folder: '/f/1', cwd: '/', cmd, timeout: null, env: [] });
+    expect(task).toContain("step 1 /bin/sh '/f/1/cmd.1'\n");
+  });
+
+  it('sets what the environment of a task has of its own before its first command', () => {
+    const env = [['A', "it's"] as const, ['B', undefined] as const];
+    expect(taskScript({ folder: '/f/1', cwd: '/w', cmd: ['true'], timeout: 1.5, env })).toBe(
+      `begin '2'\nexport A='it'\\''s'\nunset B\ncd '/w' || finish nowhere 1\nstep 0 /bin/sh -c 'true'\nfinish exit 0\n`,
+    );
   });
 });
 
 describe('answers', () => {
   it('reads the queue, whatever stands in a comment', () => {
     expect(parseQueue('12|PENDING|Priority|1-02:03:04||a|b\nnonsense\n')).toEqual([
-      { id: '12', state: 'PENDING', reason: 'Priority', limit: 93_784, node: '', comment: 'a|b' },
+      { id: '12', state: 'PENDING', reason: 'Priority', limit: 93_784, node: '', token: undefined },
     ]);
+  });
+
+  it('knows its jobs by their comments, and tasks of an array by their position', () => {
+    const rows = parseQueue(
+      [
+        `12_3|RUNNING|None|UNLIMITED|n1|${commentOf('ab')}`,
+        `13|RUNNING|None|UNLIMITED|n1|${commentOf('cd.0')}`,
+        '14_[1-2]|PENDING|None|UNLIMITED||',
+      ].join('\n'),
+    );
+    expect(rows.map(({ id, token }) => [id, token])).toEqual([
+      ['12_3', 'ab.3'],
+      ['13', 'cd.0'],
+    ]);
+  });
+
+  it('names the tasks of an array in one word', () => {
+    expect(namesOf(['7', '12_0', '9', '12_3'])).toEqual(['7', '12_[0,3]', '9']);
   });
 
   it.each([
@@ -108,7 +151,15 @@ describe('answers', () => {
 });
 
 describe('how a job ended', () => {
-  const row = (state: string, reason = 'None') => ({ id: '7', state, reason, limit: 60, node: 'n1', comment: '' });
+  const row = (state: string, reason = 'None') => ({
+    id: '7',
+    state,
+    reason,
+    limit: 60,
+    node: 'n1',
+    token: undefined,
+    remark: '',
+  });
   const end = (kind: string, code: number) => parseEnd(`${kind} ${code} 1 1 2 0 n1 7`);
   const judge = (evidence: Partial<Evidence>) =>
     judgeEnd(job, {

@@ -1,17 +1,19 @@
 // The executor for a Slurm cluster whose nodes share the workspace's file system: every job is a batch job. Its jobs outlive the runner on
 // purpose; the next one finds them by what lies in their folders (desk.ts). Knows nothing of stages beyond the name, of pipelines or of caching.
 
-import { randomBytes } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import { messageOf } from '../../core/result.ts';
 import type { StageName } from '../../pipeline/pipeline.ts';
 import type { Executor, Job, JobEnd, JobOutput, JobResult } from '../../plan/ports.ts';
-import { submit } from './client.ts';
-import { Desk } from './desk.ts';
+import { commentOf, submit } from './client.ts';
+import type { Answer } from './client.ts';
+import { Desk, tokenOf } from './desk.ts';
 import { Flight } from './flight.ts';
+import { Gate } from './gate.ts';
+import type { Turned } from './gate.ts';
 import { Leftovers } from './leftovers.ts';
-import { jobEnvironment, sbatchOptions } from './request.ts';
-import { batchScript, longCommands } from './script.ts';
+import { changesFrom, jobEnvironment, oddVariables, requestOf, sbatchOptions } from './request.ts';
+import { batchScript, longCommands, taskScript } from './script.ts';
 import { Tower } from './tower.ts';
 
 export interface SlurmExecutorOptions {
@@ -30,12 +32,12 @@ export interface SlurmExecutorOptions {
   readonly grace?: number;
 }
 
-/** Submissions at a time: the controller takes one after the other anyway. */
-const submissionsAtOnce = 4;
 /** Milliseconds that a controller may be away before a job that it has not got is given up. */
 const submissionPatience = 10 * 60_000;
 /** Answers that mean: later. */
 const full = /submit limit|MaxSubmit|temporarily unable to accept|try again|Resource temporarily unavailable/i;
+/** The array has more tasks than the site allows one to have. */
+const tooLarge = /invalid job array/i;
 
 export class SlurmExecutor implements Executor {
   readonly name = 'slurm';
@@ -43,33 +45,32 @@ export class SlurmExecutor implements Executor {
   readonly #desk: Desk;
   readonly #tower: Tower;
   readonly #leftovers: Leftovers;
-  readonly #waiting: (() => void)[] = [];
-  #submitting = 0;
+  readonly #gate: Gate;
 
   constructor(options: SlurmExecutorOptions) {
     this.#options = options;
     this.#desk = new Desk(options.folder);
     const beat = (options.heartbeat ?? 10) * 1000;
-    this.#tower = new Tower({ desk: this.#desk, beat, onWarning: options.onWarning });
-    const { pipeline, knows } = options;
+    const { pipeline, knows, onWarning } = options;
+    this.#tower = new Tower({ desk: this.#desk, beat, onWarning });
     this.#leftovers = new Leftovers({ desk: this.#desk, pipeline, knows, beat });
+    this.#gate = new Gate({ depart: (batch, flights) => this.#depart(batch, flights), keyOf });
   }
 
   async run(job: Job, output: JobOutput, signal: AbortSignal): Promise<JobResult> {
-    const record = this.#leftovers.take(job.stage, job.batch?.identity);
-    const token = record?.token ?? randomBytes(9).toString('hex');
-    const folder = this.#desk.folder(token);
-    const flight = new Flight({ token, job, output, folder, adopted: record !== undefined });
-    const stop = (): void => this.#tower.stop(flight);
+    const flight = new Flight(job, output);
+    const stop = (): void => this.#stop(flight);
     setMaxListeners(0, signal);
     signal.addEventListener('abort', stop);
     try {
-      if (signal.aborted) this.#tower.stop(flight);
-      if (record === undefined) await this.#launch(flight);
-      else this.#adopt(flight);
+      const record = this.#leftovers.take(job.stage, job.batch?.identity);
+      if (record !== undefined) this.#adopt(flight, record.token);
+      else this.#gate.enter(flight);
+      if (signal.aborted) stop();
       return await flight.result;
     } catch (error) {
-      return await this.#refuse(flight, messageOf(error));
+      await this.#refuse(flight, messageOf(error));
+      return await flight.result;
     } finally {
       signal.removeEventListener('abort', stop);
       this.#tower.remove(flight);
@@ -84,78 +85,133 @@ export class SlurmExecutor implements Executor {
     await this.#tower.close();
   }
 
-  #adopt(flight: Flight): void {
-    flight.id = this.#desk.idOf(flight.token);
+  #stop(flight: Flight): void {
+    if (this.#gate.leave(flight)) void flight.settle({ end: { kind: 'interrupted' }, seconds: 0, peakMemory: null });
+    else this.#tower.stop(flight);
+  }
+
+  #adopt(flight: Flight, token: string): void {
+    flight.seat(token, this.#desk.folder(token));
+    flight.id = this.#desk.idOf(token);
     flight.submittedAt = performance.now();
     const which = flight.id === undefined ? 'a Slurm job' : `Slurm job ${flight.id}`;
     flight.log.note(`goes on with ${which} that an earlier run submitted`);
     this.#tower.add(flight);
   }
 
-  /** Returns once the controller has the job, or it is settled that it never will. */
-  async #launch(flight: Flight): Promise<void> {
-    const { job, token } = flight;
-    const { pipeline, heartbeat = 10, grace = 3 } = this.#options;
-    if (this.#submitting >= submissionsAtOnce) await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    this.#submitting++;
+  /** Returns once the controller has these jobs, or it is settled that it never will. */
+  async #depart(batch: string, flights: readonly Flight[]): Promise<Turned | undefined> {
     try {
-      if (flight.stopping) {
-        await this.#settle(flight, { kind: 'interrupted' });
-        return;
-      }
-      const files = longCommands(job.cmd).map(([position, text]) => [`cmd.${position}`, text] as const);
-      this.#desk.open({ token, pipeline, stage: job.stage, identity: job.batch?.identity ?? '' }, files);
-      const folder = this.#desk.folder(token);
+      this.#open(batch, flights);
+      return await this.#submit(batch, flights);
+    } catch (error) {
+      for (const flight of flights) await this.#refuse(flight, messageOf(error));
+      return undefined;
+    }
+  }
+
+  /** Everything that the jobs need lies in their folders before they are submitted. */
+  #open(batch: string, flights: readonly Flight[]): void {
+    const base = environmentOf(flights);
+    const members = flights.map(({ job }) => ({
+      stage: job.stage,
+      identity: job.batch?.identity ?? '',
+    }));
+    const files = flights.map(({ job }, position) => {
+      const folder = this.#desk.folder(tokenOf(batch, position));
       const { cwd, cmd, timeout } = job;
-      const script = batchScript({ folder, ends: this.#desk.ends, token, cwd, cmd, timeout, beat: heartbeat, grace });
+      const task = taskScript({ folder, cwd, cmd, timeout, env: changesFrom(base, jobEnvironment(job.env)) });
+      return [['task', task] as const, ...longCommands(cmd).map(([at, text]) => [`cmd.${at}`, text] as const)];
+    });
+    this.#desk.open({ batch, pipeline: this.#options.pipeline, members }, files);
+    for (const [position, flight] of flights.entries()) {
+      const token = tokenOf(batch, position);
+      flight.seat(token, this.#desk.folder(token));
       this.#tower.add(flight);
-      await this.#submit(flight, script);
-    } finally {
-      this.#submitting--;
-      this.#waiting.shift()?.();
     }
   }
 
   /**
    * Submitting again after an answer that never came is safe: of two jobs with one token only one claims the folder. The controller is asked
-   * all the same whether it has the job, so that there is mostly one.
+   * all the same whether it has the jobs, so that there is mostly one.
    */
-  async #submit(flight: Flight, script: string): Promise<void> {
-    const { job, token } = flight;
-    const comment = `dagrun ${token} ${job.batch?.identity ?? ''}`;
-    const place = { folder: this.#desk.folder(token), project: this.#options.project, comment };
-    const options = sbatchOptions(job, place);
-    const env = jobEnvironment(job.env);
+  async #submit(batch: string, flights: readonly Flight[]): Promise<Turned | undefined> {
     const deadline = performance.now() + submissionPatience;
-    for (let pause = 500; !flight.settled; pause = Math.min(pause * 2, 15_000)) {
-      const answer = await submit(options, script, env);
+    const isWanted = (): boolean => flights.some((flight) => !flight.settled);
+    for (let pause = 500; isWanted(); pause = Math.min(pause * 2, 15_000)) {
+      const answer = await this.#ask(batch, flights);
       if (answer.kind === 'done') {
-        this.#tower.submitted(flight, answer.value);
-        return;
+        this.#taken(batch, flights, answer.value);
+        return undefined;
       }
-      const later = answer.kind === 'unreachable' || (full.test(answer.message) && this.#tower.flights > 1);
+      const isFull = full.test(answer.message);
+      const isTooLarge = tooLarge.test(answer.message);
+      if (flights.length > 1 && answer.kind === 'refused' && (isFull || isTooLarge))
+        return this.#turnBack(flights, isTooLarge);
+      const hasOthers = this.#tower.flights + this.#gate.waiting > flights.length;
+      const later = answer.kind === 'unreachable' || (isFull && hasOthers);
       if (!later || performance.now() > deadline) {
-        await this.#refuse(flight, `sbatch: ${answer.message}`);
-        return;
+        for (const flight of flights) await this.#refuse(flight, `sbatch: ${answer.message}`);
+        return undefined;
       }
       if (answer.kind === 'unreachable') this.#tower.noteAbsence(answer.message);
       await new Promise((resolve) => setTimeout(resolve, pause));
-      if (flight.id !== undefined) return;
-      if (flight.stopping && this.#desk.withdraw(token)) {
-        await this.#settle(flight, { kind: 'interrupted' });
-        return;
-      }
-      if (answer.kind === 'unreachable' && (await this.#tower.find(flight))) return;
+      for (const flight of flights)
+        if (flight.stopping && this.#desk.withdraw(flight.token)) await this.#settle(flight, { kind: 'interrupted' });
+      const found = answer.kind === 'unreachable' && isWanted() ? await this.#tower.find(flights) : undefined;
+      if (found === undefined) continue;
+      this.#taken(batch, flights, found.replace(/_.*/, ''));
+      return undefined;
     }
+    return undefined;
   }
 
-  async #refuse(flight: Flight, message: string): Promise<JobResult> {
+  #ask(batch: string, flights: readonly Flight[]): Promise<Answer<string>> {
+    const { job } = flights[0]!;
+    const { heartbeat = 10, grace = 3, project } = this.#options;
+    const folder = this.#desk.batchFolder(batch);
+    const jobs = flights.length;
+    const comment = commentOf(jobs > 1 ? batch : tokenOf(batch, 0));
+    const options = sbatchOptions(job, { folder, project, comment, jobs });
+    const script = batchScript({ folder, ends: this.#desk.ends, batch, beat: heartbeat, grace });
+    return submit(options, script, environmentOf(flights));
+  }
+
+  #taken(batch: string, flights: readonly Flight[], id: string): void {
+    const isArray = flights.length > 1;
+    // A job may have failed, and be closed, before sbatch has said its id.
+    if (flights.every((flight) => flight.settled)) return;
+    this.#desk.noteId(batch, isArray ? `${id}_` : id);
+    for (const [position, flight] of flights.entries())
+      if (!flight.settled) this.#tower.submitted(flight, isArray ? `${id}_${position}` : id);
+  }
+
+  /** They wait again, for a smaller array. */
+  #turnBack(flights: readonly Flight[], forever: boolean): Turned {
+    const back = flights.filter((flight) => !flight.settled);
+    for (const flight of flights) {
+      this.#tower.remove(flight);
+      this.#desk.close(flight.token);
+      if (flight.stopping) void this.#settle(flight, { kind: 'interrupted' });
+    }
+    return { back: back.filter((flight) => !flight.stopping), forever };
+  }
+
+  async #refuse(flight: Flight, message: string): Promise<void> {
     if (!flight.settled) await this.#settle(flight, { kind: 'not-started', message, command: flight.job.cmd[0] ?? '' });
-    return flight.result;
   }
 
   async #settle(flight: Flight, end: JobEnd): Promise<void> {
     this.#desk.close(flight.token);
     await flight.settle({ end, seconds: 0, peakMemory: null });
   }
+}
+
+/** What is inherited by all jobs of a batch; in what they differ is set by each for itself. */
+function environmentOf(flights: readonly Flight[]): Record<string, string> {
+  return jobEnvironment(flights[0]!.job.env);
+}
+
+function keyOf({ job }: Flight): string {
+  return JSON.stringify([requestOf(job), oddVariables(jobEnvironment(job.env))]);
 }

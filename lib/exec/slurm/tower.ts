@@ -6,7 +6,7 @@ import { cancel, queue } from './client.ts';
 import type { Desk } from './desk.ts';
 import type { Flight } from './flight.ts';
 import { isLive, isNodeTrouble, judgeEnd } from './judge.ts';
-import { QueueIndex, find } from './leftovers.ts';
+import { QueueIndex } from './leftovers.ts';
 
 export interface TowerOptions {
   readonly desk: Desk;
@@ -62,19 +62,17 @@ export class Tower {
 
   submitted(flight: Flight, id: string): void {
     flight.id = id;
-    flight.submittedAt = performance.now();
-    this.#options.desk.noteId(flight.token, id);
+    flight.submittedAt = flight.heartAt = performance.now();
     this.#news();
     // It was too late to keep it from being submitted.
     if (flight.stopping) this.#cancelSoon(flight);
   }
 
-  /** Asks the controller for a job whose submission was never answered. */
-  async find(flight: Flight): Promise<boolean> {
-    const rows = await queue();
-    const row = rows.kind === 'done' ? find(rows.value, flight.token, undefined) : undefined;
-    if (row !== undefined) this.submitted(flight, row.id);
-    return row !== undefined;
+  /** Asks the controller for jobs whose submission was never answered: the id of one of them, if it has any. */
+  async find(flights: readonly Flight[]): Promise<string | undefined> {
+    const answer = await queue();
+    const rows = new QueueIndex(answer.kind === 'done' ? answer.value : []);
+    return flights.map(({ token }) => rows.find(token, undefined)?.id).find((id) => id !== undefined);
   }
 
   /** The runner was interrupted: the job is to end. */
@@ -161,7 +159,7 @@ export class Tower {
   #settle(flight: Flight, end: JobEnd, now: number, { keep } = { keep: false }): void {
     const { desk } = this.#options;
     this.#newsAt = now;
-    flight.tail.finish();
+    flight.finishOutput();
     const said = desk.end(flight.token);
     const good = end.kind === 'exited' && end.code === 0;
     const remarks = good ? '' : desk.remarks(flight.token).trim();
