@@ -8,8 +8,8 @@ import { awaitSurvivors, findSurvivors } from './survivors.ts';
 
 const rig = useRig();
 
-/** Milliseconds from the signal until everything is gone. */
-const limit = 5000;
+/** Seconds that processes may take to disappear once the program has ended; only a broken one needs them. */
+const patience = 20;
 
 /** Until `go` is there the stage hangs, with a child, a grandchild in a session of its own, and one that ignores what it can. */
 const family = [
@@ -59,11 +59,9 @@ describe('41. an interrupted run', () => {
     '%s ends the whole process tree, keeps what was finished, and the next run completes',
     async (signal) => {
       const run = await startAll();
-      const startedAt = performance.now();
       run.signal(signal);
       const end = await run.end();
-      expect(await awaitSurvivors(rig, (limit - (performance.now() - startedAt)) / 1000)).toEqual([]);
-      expect(performance.now() - startedAt).toBeLessThan(limit);
+      expect(await awaitSurvivors(rig, patience)).toEqual([]);
       expect([end.code, end.signal]).toEqual([130, null]);
       expect(end.output).toContain(signal);
       expect(lockedStages()).toEqual(['up']);
@@ -77,12 +75,11 @@ describe('41. an interrupted run', () => {
 
   it('a second Ctrl-C ends it at once; what it left is ended all the same, and the next run completes', async () => {
     const run = await startAll();
-    const startedAt = performance.now();
     run.signal('SIGINT');
     await new Promise((resolve) => setTimeout(resolve, 100));
     run.signal('SIGINT');
     expect((await run.end()).code).toBe(130);
-    expect(await awaitSurvivors(rig, (limit - (performance.now() - startedAt)) / 1000)).toEqual([]);
+    expect(await awaitSurvivors(rig, patience)).toEqual([]);
     await completes();
     expect(rig.has('.dagrun/lock')).toBe(false);
   });
@@ -183,11 +180,10 @@ describe('Ctrl-C in a terminal', () => {
     const run = new LongRun(child, ['(in a terminal) repro']);
     await rig.started('beside');
     await run.waitFor(() => rig.has('ready'));
-    const startedAt = performance.now();
     child.stdin.write('\u0003');
     const end = await run.end();
     expect(end.code).toBe(130);
-    expect(await awaitSurvivors(rig, (limit - (performance.now() - startedAt)) / 1000)).toEqual([]);
+    expect(await awaitSurvivors(rig, patience)).toEqual([]);
     // A hidden cursor is shown again.
     expect(end.stdout.lastIndexOf('\u001b[?25l')).toBeLessThanOrEqual(end.stdout.lastIndexOf('\u001b[?25h'));
     expect(lockedStages()).toEqual(['up']);

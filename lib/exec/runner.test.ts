@@ -43,6 +43,9 @@ interface Report {
   readonly grown: number;
 }
 
+/** Seconds that something may take which should happen at once; only a broken program gets there. */
+const patience = 20;
+
 let folder: string;
 let runner: string;
 beforeAll(async () => {
@@ -85,6 +88,22 @@ function helpers(): readonly number[] {
     .filter((pid) => readProc(`/proc/${pid}/cmdline`)?.includes('dagrun-watchdog') === true);
 }
 
+/** What a process has open, in the order of its descriptors. */
+function openFiles(pid: number): readonly string[] {
+  return readdirSync(`/proc/${pid}/fd`)
+    .sort((a, b) => Number(a) - Number(b))
+    .flatMap((descriptor) => readLink(`/proc/${pid}/fd/${descriptor}`) ?? []);
+}
+
+function readLink(path: string): string | undefined {
+  try {
+    return readlinkSync(path);
+  } catch {
+    // The descriptor of the listing itself, or one that was closed meanwhile.
+    return undefined;
+  }
+}
+
 describe('a runner', () => {
   it.each([
     ['that closes its executor', true],
@@ -92,14 +111,14 @@ describe('a runner', () => {
   ])('%s ends by itself, and leaves neither helper nor files', async (_, close) => {
     const program = startRunner(['echo a', 'sleep 0.1', 'exit 3'], { close });
     expect((await report(program)).ends.map((end) => end.code)).toEqual([0, 0, 3]);
-    expect(await comesTrue(() => readdirSync(scratch()).length === 0, 5)).toBe(true);
-    if (hasProc) expect(await comesTrue(() => helpers().length === 0, 5)).toBe(true);
+    expect(await comesTrue(() => readdirSync(scratch()).length === 0, patience)).toBe(true);
+    if (hasProc) expect(await comesTrue(() => helpers().length === 0, patience)).toBe(true);
   });
 
   it('may leave at once with an exit code of its own', async () => {
     const program = startRunner(['true'], { ask: true });
     expect(await program.closed).toEqual({ code: 7, signal: null });
-    expect(await comesTrue(() => readdirSync(scratch()).length === 0, 5)).toBe(true);
+    expect(await comesTrue(() => readdirSync(scratch()).length === 0, patience)).toBe(true);
   });
 
   it('runs many jobs at a time without a warning', async () => {
@@ -158,7 +177,7 @@ if (hasProc)
 
     async function started(): Promise<void> {
       const all = () => names.every((name) => existsSync(join(folder, name)) && statSync(join(folder, name)).size > 0);
-      expect(await comesTrue(all, 10)).toBe(true);
+      expect(await comesTrue(all, patience)).toBe(true);
     }
 
     it('takes everything with it that its jobs started, and the helper goes as well', async () => {
@@ -170,14 +189,15 @@ if (hasProc)
       const program = startRunner(commands);
       await started();
       expect(helpers()).toHaveLength(1);
+      // Its outputs close with it: neither helper nor commands hold them.
+      const outputs = openFiles(program.child.pid!).slice(1, 3);
+      expect(outputs).toHaveLength(2);
+      for (const pid of [...helpers(), ...names.map(pidIn)])
+        expect(openFiles(pid).filter((file) => outputs.includes(file))).toEqual([]);
       program.child.kill('SIGKILL');
-      const killed = performance.now();
-      // Its outputs close at once: neither helper nor commands hold them.
       expect(await program.closed).toEqual({ code: null, signal: 'SIGKILL' });
-      expect(performance.now() - killed).toBeLessThan(1000);
       for (const name of names) expect({ name, gone: await isGone(pidIn(name)) }).toEqual({ name, gone: true });
-      expect(performance.now() - killed).toBeLessThan(5000);
-      expect(await comesTrue(() => helpers().length === 0, 5)).toBe(true);
+      expect(await comesTrue(() => helpers().length === 0, patience)).toBe(true);
       expect(readdirSync(scratch())).toEqual([]);
       expect(isRunning(bystander.pid!)).toBe(true);
       bystander.kill('SIGKILL');
@@ -200,15 +220,15 @@ if (hasProc)
         const program = startRunner(
           Array.from({ length: 6 }, (_, i) => `sleep 0.0${round}; sh -c 'sleep 300 & exec sleep 30${i}'`),
         );
-        expect(await comesTrue(() => helpers().length > 0, 5)).toBe(true);
-        if (round >= 4) expect(await comesTrue(() => commandsIn(folder).length > 0, 5)).toBe(true);
+        expect(await comesTrue(() => helpers().length > 0, patience)).toBe(true);
+        if (round >= 4) expect(await comesTrue(() => commandsIn(folder).length > 0, patience)).toBe(true);
         // Not a wait for something: the moment of the kill is what is tried.
         await new Promise((resolve) => setTimeout(resolve, (round % 4) * 20));
         program.child.kill('SIGKILL');
         await program.closed;
         const left = () => commandsIn(folder);
-        expect(await comesTrue(() => left().length === 0, 8)).toBe(true);
-        expect(await comesTrue(() => helpers().length === 0, 8)).toBe(true);
+        expect(await comesTrue(() => left().length === 0, patience)).toBe(true);
+        expect(await comesTrue(() => helpers().length === 0, patience)).toBe(true);
       }
     });
   });
