@@ -413,6 +413,25 @@ describe('runs', () => {
     expect(history()).toHaveLength(1);
   });
 
+  it('a reader that ran while an entry was lost is stale once the entry is back', async () => {
+    rig.pipeline(pipeline);
+    params(1);
+    await rig.settle();
+    const [entry] = rig.files('cache/runs').filter((path) => rig.read(path).includes('"stage":"evaluate"'));
+    const text = rig.read(entry!);
+    params(2);
+    await rig.settle();
+    // Lost, as in a cache that was copied in part; its marker stays.
+    rig.remove(entry!);
+    await rig.settle(['-f', 'choose']);
+    expect(history()).toHaveLength(1);
+    expect(await rig.states()).toEqual({ evaluate: 'fresh', choose: 'fresh' });
+    rig.write({ [entry!]: text });
+    params(1);
+    // What it made of both runs is known; what it made of one is not taken for it.
+    expect([...(await rig.good()).restored].sort()).toEqual(['choose', 'evaluate']);
+  });
+
   it('a group of stages gives the runs of all its stages', async () => {
     rig.pipeline({
       stages: {

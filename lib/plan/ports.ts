@@ -51,8 +51,8 @@ export interface Placement {
 export interface ResultCache {
   /** All valid entries of a fingerprint, newest first. A corrupt one is left out, reported through `onWarning`, and healed by the next run. */
   candidates(fingerprint: Fingerprint): readonly RunEntry[];
-  /** Every valid entry of a group, sorted by fingerprint then result. */
-  history(group: string): readonly RunEntry[];
+  /** Every valid entry of a group, sorted by fingerprint then result. `trim`: what has none leaves the history, and with that its digest. */
+  history(group: string, options?: { readonly trim: boolean }): readonly RunEntry[];
   /** Changes if and only if the set of runs of the group changes; cheap (no entry is read). */
   historyDigest(group: string): Digest;
   /** True where every object that these contents need is there (existence and size; restoring checks the bytes). */

@@ -44,7 +44,7 @@ export async function writeContext(project: Project, stage: Stage, inputs: Conte
   }
   const runs: Record<string, unknown> = {};
   for (const { group } of stage.runs)
-    runs[group] = project.store.history(group).map((entry) => describeRun(project, entry));
+    runs[group] = project.store.history(group, { trim: true }).map((entry) => describeRun(project, entry));
   const context = {
     stage: stage.name,
     root: project.root,

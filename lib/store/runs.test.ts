@@ -1,9 +1,10 @@
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { cpSync, readdirSync, rmSync } from 'node:fs';
+import { cpSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { digestText, loadDigest } from '../core/digest.ts';
 import type { Present } from '../core/observation.ts';
 import type { Fingerprint } from '../plan/parts.ts';
 import type { RunEntry } from '../plan/record.ts';
+import { Layout } from './layout.ts';
 import { makeEntry, makeTestbed } from './testbed.ts';
 import type { Testbed } from './testbed.ts';
 
@@ -81,6 +82,26 @@ describe('history', () => {
     expect(bed.store.historyDigest('train')).not.toBe(digest);
     bed.reopen().candidates(run('a').fingerprint);
     expect(bed.store.historyDigest('train')).toBe(digest);
+  });
+
+  it('what is handed out and what the digest says are the same, also where entries are gone or damaged', async () => {
+    const [kept, gone, damaged] = ['a', 'b', 'c'].map((text) => run(text, { fingerprint: print(text) }));
+    await bed.store.record(kept!);
+    const digest = bed.store.historyDigest('train');
+    await bed.store.record(gone!);
+    await bed.store.record(damaged!);
+    const whole = bed.store.historyDigest('train');
+    rmSync(new Layout(bed.dir).run(gone!.fingerprint, gone!.result));
+    writeFileSync(new Layout(bed.dir).run(damaged!.fingerprint, damaged!.result), 'nonsense');
+    expect(bed.store.history('train')).toHaveLength(1);
+    expect(bed.store.historyDigest('train')).toBe(whole);
+    expect(bed.store.history('train', { trim: true }).map(({ fingerprint }) => fingerprint)).toEqual([
+      kept!.fingerprint,
+    ]);
+    expect(bed.store.historyDigest('train')).toBe(digest);
+    await bed.store.record(gone!);
+    await bed.store.record(damaged!);
+    expect(bed.store.historyDigest('train')).toBe(whole);
   });
 
   it('groups with odd names have histories of their own', async () => {

@@ -36,10 +36,28 @@ export class RunTable {
     );
   }
 
-  /** Every valid entry of a group, sorted by fingerprint then result. */
-  history(group: string): readonly RunEntry[] {
+  /**
+   * Every valid entry of a group, sorted by fingerprint then result. `trim`: markers without one are removed, so that the digest of the history
+   * is that of what is returned. An entry that comes back brings its marker back.
+   */
+  history(group: string, { trim }: { readonly trim: boolean }): readonly RunEntry[] {
     const names = this.#markers(group).flatMap((name) => parseMarker(name) ?? []);
-    return [...this.#valid(names)].filter((entry) => entry.group === group);
+    const entries = [...this.#valid(names)].filter((entry) => entry.group === group);
+    if (trim && entries.length < names.length) this.#unmark(group, names, entries);
+    return entries;
+  }
+
+  #unmark(group: string, names: readonly RunName[], entries: readonly RunName[]): void {
+    const sound = new Set(entries.map((entry) => this.#layout.marker(group, entry.fingerprint, entry.result)));
+    for (const { fingerprint, result } of names) {
+      const marker = this.#layout.marker(group, fingerprint, result);
+      if (sound.has(marker)) continue;
+      try {
+        rmSync(marker, { recursive: true, force: true });
+      } catch (error) {
+        this.#warnings.once(ioProblem(error, `cannot change the history in ${this.#layout.dir}`).message);
+      }
+    }
   }
 
   /** Every valid entry there is. */

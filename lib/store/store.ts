@@ -80,8 +80,8 @@ export class CacheStore implements ResultCache {
     return this.#runs.candidates(fingerprint);
   }
 
-  history(group: string): readonly RunEntry[] {
-    return this.#runs.history(group);
+  history(group: string, options = { trim: false }): readonly RunEntry[] {
+    return this.#runs.history(group, options);
   }
 
   historyDigest(group: string): Digest {
