@@ -130,9 +130,10 @@ export class Rig {
   /** Called at every start of a controlled command, with `live` up to date: for what must hold at every instant. */
   onStart: (() => void) | undefined;
 
-  async open(): Promise<void> {
+  /** `place`: the folder in which the workspace is made. */
+  async open(place = tmpdir()): Promise<void> {
     if (!existsSync(cliPath)) throw new Error(`${cliPath} is missing: run \`npm run build\` first`);
-    this.#base = realpathSync(mkdtempSync(join(tmpdir(), 'dagrun-test-')));
+    this.#base = realpathSync(mkdtempSync(join(place, 'dagrun-test-')));
     this.live.clear();
     this.#waiting.clear();
     this.#arrived.clear();

@@ -5,12 +5,14 @@ import { existsSync } from 'node:fs';
 import { basename } from 'node:path';
 import { currentOwner } from '../core/owner.ts';
 import type { StageName } from '../pipeline/pipeline.ts';
-import type { Executor, Job, JobOutput, JobResult } from '../plan/ports.ts';
+import type { Courier, Executor, Job, JobOutput, JobResult } from '../plan/ports.ts';
 import type { Project } from '../run/project.ts';
 
 export interface ClusterOptions {
   readonly project: Project;
   readonly heartbeat: number | undefined;
+  /** Present where the nodes of the cluster do not share the file system. */
+  readonly courier: Courier | undefined;
   readonly onWarning: (message: string, hint?: string) => void;
 }
 
@@ -61,7 +63,7 @@ async function loadLocal(): Promise<Executor> {
   return new LocalExecutor(marker === undefined ? {} : { marker });
 }
 
-async function loadSlurm({ project, heartbeat, onWarning }: ClusterOptions): Promise<Executor> {
+async function loadSlurm({ project, heartbeat, courier, onWarning }: ClusterOptions): Promise<Executor> {
   const { SlurmExecutor } = await import('../exec/slurm/slurm.ts');
   return new SlurmExecutor({
     folder: slurmFolder(project),
@@ -70,5 +72,6 @@ async function loadSlurm({ project, heartbeat, onWarning }: ClusterOptions): Pro
     knows: (stage) => project.graph.index.has(stage as StageName),
     onWarning,
     ...(heartbeat === undefined ? {} : { heartbeat }),
+    ...(courier === undefined ? {} : { courier }),
   });
 }

@@ -33,6 +33,7 @@ const commands: Readonly<
   pull: { summary: 'download recorded runs from a remote, and check them out', load: () => import('./pull.ts') },
   fetch: { summary: 'download recorded runs into the cache', load: () => import('./fetch.ts') },
   remote: { summary: 'add, list or test remotes', load: () => import('./remote.ts') },
+  'stage-job': { summary: 'one stage on a node; batch jobs call it', load: () => import('./stage-job.ts') },
   cache: { summary: 'verify, measure or merge the cache', load: () => import('./cache.ts') },
 };
 

@@ -14,6 +14,7 @@ import type { Assessment } from '../run/assess.ts';
 import { foreseeRefusal } from '../run/preflight.ts';
 import type { Project } from '../run/project.ts';
 import { reproduce } from '../run/reproduce.ts';
+import type { RemoteCourier } from '../run/courier.ts';
 import type { RunSharing } from '../run/sharing.ts';
 import { rememberStandstill } from '../run/standstill.ts';
 import type { ReproduceOptions } from '../run/reproduce.ts';
@@ -37,6 +38,11 @@ export const command: Command = {
       value: 'N',
       help: 'jobs on the cluster at a time, waiting ones included (default: 200)',
     },
+    'stage-in': {
+      type: 'string',
+      value: 'HOW',
+      help: 'how inputs reach the nodes of the cluster: shared (a file system; default) or remote',
+    },
     force: { type: 'boolean', short: 'f', help: 'execute even what is unchanged or known' },
     'single-item': {
       type: 'boolean',
@@ -53,7 +59,7 @@ export const command: Command = {
     'allow-missing': { type: 'boolean', help: 'missing data counts as unchanged where the lock knows it' },
     pull: { type: 'boolean', help: 'fetch known results from the remote instead of executing' },
     push: { type: 'boolean', help: 'share results with the remote as stages end' },
-    remote: { type: 'string', short: 'r', value: 'NAME', help: 'the remote of --pull and --push' },
+    remote: { type: 'string', short: 'r', value: 'NAME', help: 'the remote of --pull, --push and --stage-in' },
     wait: { type: 'boolean', help: 'wait while another dagrun works here' },
     json: { type: 'boolean', help: 'one JSON event a line' },
     quiet: { type: 'boolean', short: 'q', help: 'only failures and warnings' },
@@ -129,8 +135,12 @@ function findClash(invocation: Invocation): CommandFailure | undefined {
   const clash = pairs.find(([a, b]) => isSet(invocation, a) && isSet(invocation, b));
   if (clash !== undefined)
     return failure('usage', { message: `--${clash[0]} and --${clash[1]} cannot be used together` });
-  if (invocation.flags['remote'] !== undefined && !isSet(invocation, 'pull') && !isSet(invocation, 'push'))
-    return failure('usage', { message: '--remote goes with --pull or --push' });
+  const stageIn = textOf(invocation, 'stage-in');
+  if (stageIn !== undefined && stageIn !== 'shared' && stageIn !== 'remote')
+    return failure('usage', { message: `--stage-in takes shared or remote, not "${stageIn}"` });
+  const usesRemote = isSet(invocation, 'pull') || isSet(invocation, 'push') || stageIn === 'remote';
+  if (invocation.flags['remote'] !== undefined && !usesRemote)
+    return failure('usage', { message: '--remote goes with --pull, --push or --stage-in remote' });
   const aimless = (['single-item', 'downstream'] as const).find(
     (flag) => isSet(invocation, flag) && invocation.args.length === 0,
   );
@@ -233,28 +243,39 @@ async function shareAndRun(
 ): Promise<Result<ExitCode, CommandFailure>> {
   const pull = isSet(invocation, 'pull');
   const push = isSet(invocation, 'push');
-  if (!pull && !push) return runPlan(prepared, signal, reporter);
+  const carries = textOf(invocation, 'stage-in') === 'remote';
+  if (!pull && !push && !carries) return runPlan(prepared, signal, reporter);
   const { project, selected } = prepared;
   const { chooseRemote } = await import('../run/remote-settings.ts');
   const access = await chooseRemote(project, textOf(invocation, 'remote'));
   if (!access.ok) return access;
+  const { openCourier } = await import('../run/courier.ts');
+  const courier = carries ? await openCourier(project, access.value, signal) : undefined;
+  if (courier?.ok === false) return courier;
+  const carrying = courier === undefined ? {} : { courier: courier.value };
+  if (!pull && !push) return runPlan(prepared, signal, reporter, carrying);
   const { openSharing } = await import('../run/sharing.ts');
   const report = (event: RunEvent): void => reporter.report(event);
   const sharing = await openSharing(project, selected, access.value, { pull, push, report, signal });
   if (!sharing.ok) return sharing;
-  const done = await runPlan(prepared, signal, reporter, sharing.value);
+  const done = await runPlan(prepared, signal, reporter, { sharing: sharing.value, ...carrying });
   return done.ok && done.value === exitCodes.done && sharing.value.failed ? ok(exitCodes.failed) : done;
+}
+
+interface Carriers {
+  readonly sharing?: RunSharing;
+  readonly courier?: RemoteCourier;
 }
 
 async function runPlan(
   { project, selected, options }: Prepared,
   signal: AbortSignal,
   reporter: Reporter,
-  sharing?: RunSharing,
+  { sharing, courier }: Carriers = {},
 ): Promise<Result<ExitCode, CommandFailure>> {
   const report = (event: RunEvent): void => reporter.report(event);
   const onWarning = (message: string, hint?: string): void => report({ kind: 'warning', message, hint });
-  const executor = new LazyExecutor({ project, heartbeat: project.execution.heartbeat, onWarning });
+  const executor = new LazyExecutor({ project, heartbeat: project.execution.heartbeat, courier, onWarning });
   try {
     const io = { report, executor, signal, now: Date.now, ...(sharing === undefined ? {} : { sharing }) };
     const done = await reproduce(project, selected, options, io);
@@ -266,6 +287,7 @@ async function runPlan(
     return ok(signal.aborted ? exitCodes.interrupted : exitCodeFor(done.value));
   } finally {
     await executor.close();
+    await courier?.close();
   }
 }
 

@@ -14,6 +14,8 @@ export interface ExecutionSettings {
   /** From the user's settings: jobs on the cluster at a time, and seconds between two signs of life of one. */
   readonly slurmJobs?: number;
   readonly heartbeat?: number;
+  /** From the user's settings: how dagrun is started on a node that shares no file system. */
+  readonly dagrun?: string;
 }
 
 export const localExecution: ExecutionSettings = { slurm: { extra: [] } };

@@ -141,6 +141,29 @@ export interface Executor {
   close(): Promise<void>;
 }
 
+/** Carries what a job needs to a machine that sees no file of this one, and brings back what it made. Never rejects. */
+export interface Courier {
+  /** The error says why the job cannot go. */
+  send(job: Job, token: string): Promise<Result<Sent, string>>;
+  /** Puts the outs of a job that has ended in their places. Undefined: it has left no result. The error says why what it left cannot be had. */
+  fetch(job: Job, token: string): Promise<Result<Brought | undefined, string>>;
+  /** Nobody needs any more what was sent or left for the job. */
+  drop(token: string): void;
+}
+
+export interface Sent {
+  /** A command for `sh` that does the job on a node. */
+  readonly command: string;
+  /** Variables that the command needs besides the environment of the job: they may hold secrets. */
+  readonly env: Readonly<Record<string, string>>;
+}
+
+export interface Brought extends Pick<JobResult, 'end' | 'seconds' | 'peakMemory'> {
+  readonly host: string;
+  /** Everything that the commands have written. */
+  readonly output: Buffer;
+}
+
 // ---- workspace changes around a run ----
 
 export interface WorkspaceWriter {

@@ -203,7 +203,7 @@ function pick(
 }
 
 /** `DAGRUN_PACKAGES` names a folder that has a node_modules; then the workspace, then the place of this program. */
-function packagePlaces(environment: Environment, root: string): readonly string[] {
+export function packagePlaces(environment: Environment, root: string): readonly string[] {
   const named = environment['DAGRUN_PACKAGES'];
   const folders = named === undefined || named === '' ? [] : [`${named}/package.json`];
   return [...folders, `${root}/package.json`, ...process.argv.slice(1, 2)];

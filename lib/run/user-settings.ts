@@ -19,10 +19,12 @@ export interface UserSettings {
   readonly slurmJobs?: number;
   /** Seconds between two signs of life of a job. */
   readonly heartbeat?: number;
+  /** How dagrun is started on a node that shares no file system: words for `sh`. */
+  readonly dagrun?: string;
 }
 
 const topKeys = ['executor', 'slurm'];
-const slurmKeys = ['partition', 'account', 'qos', 'extra', 'jobs', 'heartbeat'];
+const slurmKeys = ['partition', 'account', 'qos', 'extra', 'jobs', 'heartbeat', 'dagrun'];
 
 /** The settings; empty ones where there is no file. */
 export async function readUserSettings(
@@ -53,12 +55,13 @@ export function parseUserSettings(value: unknown, refuse: Refuse): Result<UserSe
   if (!isMap(slurm)) return refuse('slurm: expected a map');
   const wrong = findWrong(slurm);
   if (wrong !== undefined) return refuse(wrong);
-  const { jobs, heartbeat, extra, ...words } = slurm;
+  const { jobs, heartbeat, dagrun, extra, ...words } = slurm;
   return ok({
     ...(executor === undefined ? {} : { executor }),
     slurm: { ...(words as Partial<SlurmSettings>), extra: (extra ?? []) as readonly string[] },
     ...(typeof jobs === 'number' ? { slurmJobs: jobs } : {}),
     ...(typeof heartbeat === 'number' ? { heartbeat } : {}),
+    ...(typeof dagrun === 'string' ? { dagrun } : {}),
   });
 }
 
@@ -77,7 +80,7 @@ function findUnknown(
 }
 
 function findWrong(slurm: Readonly<Record<string, unknown>>): string | undefined {
-  for (const key of ['partition', 'account', 'qos'])
+  for (const key of ['partition', 'account', 'qos', 'dagrun'])
     if (slurm[key] !== undefined && (typeof slurm[key] !== 'string' || slurm[key] === ''))
       return `slurm.${key}: expected text`;
   for (const key of ['jobs', 'heartbeat'])

@@ -56,6 +56,8 @@ export async function until(what: string, condition: () => boolean): Promise<voi
 export interface ClusterOptions {
   /** Further lines of its configuration. */
   readonly settings?: readonly string[];
+  /** A folder in whose place the nodes see an empty one of their own: only root can have that. */
+  readonly hidden?: string;
 }
 
 export class Cluster {
@@ -106,7 +108,11 @@ export class Cluster {
   }
 
   startNode(node: NodeName): void {
-    this.#spawn('slurmd', ['-D', '-N', node], node);
+    const { hidden } = this.#options;
+    const daemon = ['slurmd', '-D', '-N', node];
+    const hide = ['-m', 'sh', '-c', 'mount -t tmpfs none "$0" && exec "$@"', hidden ?? '', ...daemon];
+    if (hidden === undefined) this.#spawn('slurmd', daemon.slice(1), node);
+    else this.#spawn('unshare', hide, node);
   }
 
   /**

@@ -14,6 +14,8 @@ export interface QueueRow {
   readonly node: string;
   /** What a job of dagrun is known by; undefined for any other, and where a site replaces comments. */
   readonly token: string | undefined;
+  /** What the job itself has to say: the rest of its comment. */
+  readonly remark: string;
 }
 
 export type Answer<T> =
@@ -77,20 +79,20 @@ export function parseQueue(text: string): readonly QueueRow[] {
     const [id, state, reason, limit, node, ...comment] = line.split('|');
     const task = /^\d+(?:_(\d+))?$/.exec(id ?? '');
     if (id === undefined || task === null || state === undefined) return [];
-    const token = tokenIn(comment.join('|'), task[1]);
-    return [{ id, state, reason: reason ?? '', limit: parseLimit(limit ?? ''), node: node ?? '', token }];
+    const said = parseComment(comment.join('|'), task[1]);
+    return [{ id, state, reason: reason ?? '', limit: parseLimit(limit ?? ''), node: node ?? '', ...said }];
   });
 }
 
-/** The comment of a job that dagrun submitted; see tokenIn(). */
+/** The comment of a job that dagrun submitted; see parseComment(). */
 export function commentOf(token: string): string {
   return `dagrun ${token}`;
 }
 
 /** An array has one comment, which names its batch: a task adds its position. */
-function tokenIn(comment: string, task: string | undefined): string | undefined {
-  const token = /^dagrun (\S+)/.exec(comment)?.[1];
-  return token === undefined || task === undefined ? token : `${token}.${task}`;
+function parseComment(comment: string, task: string | undefined): Pick<QueueRow, 'token' | 'remark'> {
+  const [, token, remark = ''] = /^dagrun (\S+) ?(.*)/.exec(comment) ?? [];
+  return { token: token === undefined || task === undefined ? token : `${token}.${task}`, remark };
 }
 
 /** `[days-]hours:minutes:seconds`, `minutes:seconds`; anything else is no limit. */

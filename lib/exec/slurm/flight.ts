@@ -34,6 +34,8 @@ export class Flight {
   heart = '';
   heartAt = performance.now();
   settled = false;
+  /** What it has left elsewhere is being fetched, or was. */
+  fetching = false;
   nextLook = 0;
   #tail: Tail | undefined;
   readonly #resolve: (result: JobResult) => void;

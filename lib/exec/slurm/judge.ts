@@ -17,6 +17,8 @@ export interface Evidence {
   readonly lost: string | undefined;
   /** More may be known a little later. */
   readonly patient: boolean;
+  /** Why it left no word, where more is known than that it did not. */
+  readonly silence?: string;
 }
 
 const live = [
@@ -107,7 +109,8 @@ function judgeState(job: Job, command: string, evidence: Evidence): JobEnd | und
   if (patient) return undefined;
   if (end !== undefined) return { kind: 'signalled', signal: 'SIGTERM', command };
   if (row === undefined || isLive(state)) return undefined;
-  const message = `Slurm job ${row.id} ended (${state}, ${row.reason}) without a word: can node ${row.node} write to this workspace under the same path?`;
+  const why = evidence.silence ?? `can node ${row.node} write to this workspace under the same path?`;
+  const message = `Slurm job ${row.id} ended (${state}, ${row.reason}) without a word: ${why}`;
   return { kind: 'not-started', message, command };
 }
 

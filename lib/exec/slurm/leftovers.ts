@@ -12,6 +12,8 @@ export interface LeftoverOptions {
   readonly knows: (stage: string) => boolean;
   /** Milliseconds between two beats. */
   readonly beat: number;
+  /** True where what a job left may be somewhere else than in its folder. */
+  readonly leavesElsewhere: boolean;
 }
 
 /** Milliseconds between two questions whether a job has ended. */
@@ -59,7 +61,7 @@ export class Leftovers {
 
   /** A job that failed while nobody looked is no result: whoever runs the stage now wants it tried again. */
   async #isAdoptable({ token }: JobRecord): Promise<boolean> {
-    const { desk } = this.#options;
+    const { desk, leavesElsewhere } = this.#options;
     if (desk.ended({ fresh: true }).has(token)) {
       const end = desk.end(token);
       return end?.kind === 'exit' && end.code === 0;
@@ -69,6 +71,7 @@ export class Leftovers {
     // Who knows? The job may well run, and is watched until the controller can tell.
     if (asked.kind !== 'done') return true;
     const row = new QueueIndex(asked.value).find(token, desk.idOf(token));
+    if (leavesElsewhere) return row === undefined || isLive(row.state) || row.state === 'COMPLETED';
     if (row !== undefined) return isLive(row.state) || desk.ended({ fresh: true }).has(token);
     // It may have ended well between the two questions.
     return desk.ended({ fresh: true }).has(token) && desk.end(token)?.code === 0;

@@ -106,7 +106,7 @@ describe('the batch script', () => {
 describe('answers', () => {
   it('reads the queue, whatever stands in a comment', () => {
     expect(parseQueue('12|PENDING|Priority|1-02:03:04||a|b\nnonsense\n')).toEqual([
-      { id: '12', state: 'PENDING', reason: 'Priority', limit: 93_784, node: '', token: undefined },
+      { id: '12', state: 'PENDING', reason: 'Priority', limit: 93_784, node: '', token: undefined, remark: '' },
     ]);
   });
 
@@ -114,13 +114,13 @@ describe('answers', () => {
     const rows = parseQueue(
       [
         `12_3|RUNNING|None|UNLIMITED|n1|${commentOf('ab')}`,
-        `13|RUNNING|None|UNLIMITED|n1|${commentOf('cd.0')}`,
+        `13|FAILED|None|UNLIMITED|n1|${commentOf('cd.0')} no such | place`,
         '14_[1-2]|PENDING|None|UNLIMITED||',
       ].join('\n'),
     );
-    expect(rows.map(({ id, token }) => [id, token])).toEqual([
-      ['12_3', 'ab.3'],
-      ['13', 'cd.0'],
+    expect(rows.map(({ id, token, remark }) => [id, token, remark])).toEqual([
+      ['12_3', 'ab.3', ''],
+      ['13', 'cd.0', 'no such | place'],
     ]);
   });
 

@@ -11,6 +11,8 @@ export interface BatchPlace {
   readonly comment: string;
   /** Jobs that are submitted together with this one, itself included. */
   readonly jobs: number;
+  /** The nodes do not see the folder. */
+  readonly unseen?: boolean;
 }
 
 /** Minutes that Slurm's own limit is later than that of the stage, which the script keeps to the second. */
@@ -26,7 +28,9 @@ export function sbatchOptions(job: Job, place: BatchPlace): readonly string[] {
     '--chdir=/',
     '--open-mode=append',
     // Slurm replaces %x in file names, and a backslash would switch that off.
-    `--output=${place.folder.replaceAll('%', '%%')}/${isArray ? '%a' : '0'}/slurm.out`,
+    place.unseen === true
+      ? '--output=/tmp/dagrun-%j.out'
+      : `--output=${place.folder.replaceAll('%', '%%')}/${isArray ? '%a' : '0'}/slurm.out`,
     `--job-name=${jobName(place.project, job.stage, place.jobs)}`,
     `--comment=${place.comment}`,
     ...(isArray ? [`--array=0-${place.jobs - 1}`] : []),

@@ -63,6 +63,11 @@ ${body}
 `;
 }
 
+/** The batch script of a job that sees none of these folders: `command` does it all. */
+export function remoteScript(command: string): string {
+  return `#!/bin/sh\nexec ${command}\n`;
+}
+
 /** What the job does; read by the batch script once the job is claimed. */
 export function taskScript({ folder, cwd, cmd, timeout, env }: TaskRequest): string {
   const long = new Set(longCommands(cmd).map(([position]) => position));

@@ -1,10 +1,11 @@
-// The executor for a Slurm cluster whose nodes share the workspace's file system: every job is a batch job. Its jobs outlive the runner on
-// purpose; the next one finds them by what lies in their folders (desk.ts). Knows nothing of stages beyond the name, of pipelines or of caching.
+// The executor for a Slurm cluster: every job is a batch job, on nodes that share the workspace's file system, or get what they need by a courier.
+// Its jobs outlive the runner on purpose; the next one finds them by what lies in their folders (desk.ts). Knows nothing of stages beyond the
+// name, of pipelines or of caching.
 
 import { setMaxListeners } from 'node:events';
 import { messageOf } from '../../core/result.ts';
 import type { StageName } from '../../pipeline/pipeline.ts';
-import type { Executor, Job, JobEnd, JobOutput, JobResult } from '../../plan/ports.ts';
+import type { Courier, Executor, Job, JobEnd, JobOutput, JobResult, Sent } from '../../plan/ports.ts';
 import { commentOf, submit } from './client.ts';
 import type { Answer } from './client.ts';
 import { Desk, tokenOf } from './desk.ts';
@@ -13,7 +14,7 @@ import { Gate } from './gate.ts';
 import type { Turned } from './gate.ts';
 import { Leftovers } from './leftovers.ts';
 import { changesFrom, jobEnvironment, oddVariables, requestOf, sbatchOptions } from './request.ts';
-import { batchScript, longCommands, taskScript } from './script.ts';
+import { batchScript, longCommands, remoteScript, taskScript } from './script.ts';
 import { Tower } from './tower.ts';
 
 export interface SlurmExecutorOptions {
@@ -30,6 +31,8 @@ export interface SlurmExecutorOptions {
   readonly heartbeat?: number;
   /** Seconds between SIGTERM and SIGKILL where the script ends its commands itself. Default: 3. */
   readonly grace?: number;
+  /** Present where the nodes do not share the file system. */
+  readonly courier?: Courier;
 }
 
 /** Milliseconds that a controller may be away before a job that it has not got is given up. */
@@ -51,9 +54,12 @@ export class SlurmExecutor implements Executor {
     this.#options = options;
     this.#desk = new Desk(options.folder);
     const beat = (options.heartbeat ?? 10) * 1000;
-    const { pipeline, knows, onWarning } = options;
-    this.#tower = new Tower({ desk: this.#desk, beat, onWarning });
-    this.#leftovers = new Leftovers({ desk: this.#desk, pipeline, knows, beat });
+    const { pipeline, knows, onWarning, courier } = options;
+    const leavesElsewhere = courier !== undefined;
+    this.#tower = new Tower({ desk: this.#desk, beat, onWarning, ...(courier === undefined ? {} : { courier }) });
+    this.#leftovers = new Leftovers({ desk: this.#desk, pipeline, knows, beat, leavesElsewhere });
+    // What is carried is carried for each job.
+    const keyOf = leavesElsewhere ? ({ job }: Flight): string => job.stage : requestKey;
     this.#gate = new Gate({ depart: (batch, flights) => this.#depart(batch, flights), keyOf });
   }
 
@@ -63,7 +69,7 @@ export class SlurmExecutor implements Executor {
     setMaxListeners(0, signal);
     signal.addEventListener('abort', stop);
     try {
-      const record = this.#leftovers.take(job.stage, job.batch?.identity);
+      const record = this.#leftovers.take(job.stage, this.#identityOf(job.batch?.identity ?? ''));
       if (record !== undefined) this.#adopt(flight, record.token);
       else this.#gate.enter(flight);
       if (signal.aborted) stop();
@@ -78,7 +84,12 @@ export class SlurmExecutor implements Executor {
   }
 
   recover(stage: StageName, identity: string | null): Promise<boolean> {
-    return this.#leftovers.recover(stage, identity);
+    return this.#leftovers.recover(stage, identity === null ? null : this.#identityOf(identity));
+  }
+
+  /** A job whose inputs are carried is another one than that which finds them in the workspace. */
+  #identityOf(identity: string): string {
+    return this.#options.courier === undefined ? identity : `${identity} carried`;
   }
 
   async close(): Promise<void> {
@@ -103,11 +114,21 @@ export class SlurmExecutor implements Executor {
   async #depart(batch: string, flights: readonly Flight[]): Promise<Turned | undefined> {
     try {
       this.#open(batch, flights);
-      return await this.#submit(batch, flights);
+      const { courier } = this.#options;
+      if (courier === undefined) return await this.#submit(batch, flights);
+      await this.#sendOff(batch, flights[0]!, courier);
+      return undefined;
     } catch (error) {
       for (const flight of flights) await this.#refuse(flight, messageOf(error));
       return undefined;
     }
+  }
+
+  async #sendOff(batch: string, flight: Flight, courier: Courier): Promise<void> {
+    const sent = await courier.send(flight.job, flight.token);
+    if (flight.stopping) await this.#settle(flight, { kind: 'interrupted' });
+    else if (sent.ok) await this.#submit(batch, [flight], sent.value);
+    else await this.#refuse(flight, sent.error);
   }
 
   /** Everything that the jobs need lies in their folders before they are submitted. */
@@ -115,9 +136,10 @@ export class SlurmExecutor implements Executor {
     const base = environmentOf(flights);
     const members = flights.map(({ job }) => ({
       stage: job.stage,
-      identity: job.batch?.identity ?? '',
+      identity: this.#identityOf(job.batch?.identity ?? ''),
     }));
     const files = flights.map(({ job }, position) => {
+      if (this.#options.courier !== undefined) return [];
       const folder = this.#desk.folder(tokenOf(batch, position));
       const { cwd, cmd, timeout } = job;
       const task = taskScript({ folder, cwd, cmd, timeout, env: changesFrom(base, jobEnvironment(job.env)) });
@@ -135,11 +157,11 @@ export class SlurmExecutor implements Executor {
    * Submitting again after an answer that never came is safe: of two jobs with one token only one claims the folder. The controller is asked
    * all the same whether it has the jobs, so that there is mostly one.
    */
-  async #submit(batch: string, flights: readonly Flight[]): Promise<Turned | undefined> {
+  async #submit(batch: string, flights: readonly Flight[], sent?: Sent): Promise<Turned | undefined> {
     const deadline = performance.now() + submissionPatience;
     const isWanted = (): boolean => flights.some((flight) => !flight.settled);
     for (let pause = 500; isWanted(); pause = Math.min(pause * 2, 15_000)) {
-      const answer = await this.#ask(batch, flights);
+      const answer = await this.#ask(batch, flights, sent);
       if (answer.kind === 'done') {
         this.#taken(batch, flights, answer.value);
         return undefined;
@@ -166,15 +188,16 @@ export class SlurmExecutor implements Executor {
     return undefined;
   }
 
-  #ask(batch: string, flights: readonly Flight[]): Promise<Answer<string>> {
+  #ask(batch: string, flights: readonly Flight[], sent: Sent | undefined): Promise<Answer<string>> {
     const { job } = flights[0]!;
     const { heartbeat = 10, grace = 3, project } = this.#options;
     const folder = this.#desk.batchFolder(batch);
     const jobs = flights.length;
     const comment = commentOf(jobs > 1 ? batch : tokenOf(batch, 0));
-    const options = sbatchOptions(job, { folder, project, comment, jobs });
-    const script = batchScript({ folder, ends: this.#desk.ends, batch, beat: heartbeat, grace });
-    return submit(options, script, environmentOf(flights));
+    const options = sbatchOptions(job, { folder, project, comment, jobs, unseen: sent !== undefined });
+    const env = environmentOf(flights);
+    if (sent !== undefined) return submit(options, remoteScript(sent.command), { ...env, ...sent.env });
+    return submit(options, batchScript({ folder, ends: this.#desk.ends, batch, beat: heartbeat, grace }), env);
   }
 
   #taken(batch: string, flights: readonly Flight[], id: string): void {
@@ -203,6 +226,7 @@ export class SlurmExecutor implements Executor {
 
   async #settle(flight: Flight, end: JobEnd): Promise<void> {
     this.#desk.close(flight.token);
+    this.#options.courier?.drop(flight.token);
     await flight.settle({ end, seconds: 0, peakMemory: null });
   }
 }
@@ -212,6 +236,6 @@ function environmentOf(flights: readonly Flight[]): Record<string, string> {
   return jobEnvironment(flights[0]!.job.env);
 }
 
-function keyOf({ job }: Flight): string {
+function requestKey({ job }: Flight): string {
   return JSON.stringify([requestOf(job), oddVariables(jobEnvironment(job.env))]);
 }

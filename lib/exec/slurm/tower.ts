@@ -1,7 +1,7 @@
 // Watches all jobs in flight. Ends are announced by files, and one listing tells of all of them; the controller is asked for all jobs at
 // once, seldom, for what no file can tell: jobs that wait, were cancelled, or were lost with their node.
 
-import type { JobEnd, JobResult } from '../../plan/ports.ts';
+import type { Brought, Courier, JobEnd, JobResult } from '../../plan/ports.ts';
 import { cancel, queue } from './client.ts';
 import type { Desk } from './desk.ts';
 import type { Flight } from './flight.ts';
@@ -12,6 +12,8 @@ export interface TowerOptions {
   readonly desk: Desk;
   /** Milliseconds between two signs of life of a job. */
   readonly beat: number;
+  /** Present where jobs write nothing into these folders: what they leave is fetched once the controller says that they have ended. */
+  readonly courier?: Courier;
   readonly onWarning: (message: string, hint?: string) => void;
 }
 
@@ -170,9 +172,9 @@ export class Tower {
       seconds: said?.seconds ?? (flight.beganAt === undefined ? 0 : (now - flight.beganAt) / 1000),
       peakMemory: said?.peakMemory ?? null,
       ...(host === '' ? {} : { host }),
-      ...(good ? { forget: () => desk.close(flight.token) } : {}),
+      ...(good ? { forget: () => this.#close(flight) } : {}),
     };
-    if (!good && !keep) desk.close(flight.token);
+    if (!good && !keep) this.#close(flight);
     void flight.settle(result);
   }
 
@@ -219,9 +221,13 @@ export class Tower {
       // Cut off from the controller, the node may still be at work.
       if (row.state === 'PREEMPTED' || !desk.hasBegun(flight.token)) this.#consider(flight, now);
       else this.#giveUp(flight, `the node failed (${row.node}, ${row.state})`, now);
+    } else if (!isLive(row.state) && this.#options.courier !== undefined && !flight.stopping) {
+      void this.#fetch(flight, this.#options.courier);
     } else if (!isLive(row.state)) {
       if (flight.patientUntil === undefined) desk.ended({ fresh: true });
       this.#consider(flight, now);
+    } else if (this.#options.courier !== undefined) {
+      // Its heart cannot be seen.
     } else if (row.state !== 'RUNNING' || flight.noteHeart(desk.heart(flight.token), now)) {
       if (row.state !== 'RUNNING') flight.heartAt = now;
     } else if (now - flight.heartAt > missedBeats * beat && flight.lost === undefined) {
@@ -234,12 +240,51 @@ export class Tower {
     }
   }
 
+  async #fetch(flight: Flight, courier: Courier): Promise<void> {
+    if (flight.fetching) return;
+    flight.fetching = true;
+    const answer = await courier.fetch(flight.job, flight.token);
+    if (flight.settled) return;
+    const now = performance.now();
+    if (answer.ok && answer.value !== undefined) {
+      this.#settleBrought(flight, answer.value, now);
+      return;
+    }
+    const { job, row, stopping, lost } = flight;
+    const silence = answer.ok ? (row?.remark ?? '') || this.#whereToLook(flight) : answer.error;
+    const said = { end: undefined, row, remarks: '', stopping, lost, patient: false, silence };
+    const verdict = judgeEnd(job, said);
+    if (verdict === undefined) this.#giveUp(flight, `the controller no longer knows job ${flight.id ?? '?'}`, now);
+    else this.#settle(flight, verdict, now);
+  }
+
+  #whereToLook({ id, row }: Flight): string {
+    return `see /tmp/dagrun-${id ?? ''}.out on node ${row?.node ?? ''}`;
+  }
+
+  #settleBrought(flight: Flight, brought: Brought, now: number): void {
+    const { end, seconds, peakMemory, host, output } = brought;
+    this.#newsAt = now;
+    flight.log.echo(flight.job.cmd.join(' && '));
+    flight.log.write(output);
+    const forget = (): void => this.#close(flight);
+    const good = end.kind === 'exited' && end.code === 0;
+    if (!good) forget();
+    void flight.settle({ end, seconds, peakMemory, host, ...(good ? { forget } : {}) });
+  }
+
+  #close({ token }: Flight): void {
+    this.#options.desk.close(token);
+    this.#options.courier?.drop(token);
+  }
+
   /** Twice, since it may have ended and been forgotten between two looks at the files. */
   #noteMissing(flight: Flight, now: number): void {
     const { desk } = this.#options;
     if (desk.ended({ fresh: true }).has(flight.token)) return this.#consider(flight, now);
     if (++flight.missing < 2) return this.#hurry();
     if (flight.stopping) return this.#settle(flight, { kind: 'interrupted' }, now);
+    if (this.#options.courier !== undefined && !flight.fetching) return void this.#fetch(flight, this.#options.courier);
     this.#giveUp(flight, `the controller no longer knows job ${flight.id ?? '?'}`, now);
   }
 

@@ -1,0 +1,176 @@
+// Stages on nodes that see nothing of the workspace: it lies in a folder in whose place the nodes see an empty one (a mount namespace, which
+// only root can make). Not run, and told so, elsewhere.
+
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, readdirSync, realpathSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Rig, readRepro } from '../rig.ts';
+import type { LongRun, Repro } from '../rig.ts';
+import { Cluster, missingProgram, until } from './cluster.ts';
+
+const missing = missingProgram() ?? (canHide() ? undefined : 'the right to hide a folder from the nodes (root)');
+if (missing !== undefined) console.warn(`not run: the tests of --stage-in remote, since ${missing} is missing`);
+const onSlurm = missing === undefined ? describe : describe.skip;
+
+function canHide(): boolean {
+  try {
+    execFileSync('unshare', ['-m', 'sh', '-c', 'mount -t tmpfs none /mnt'], { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+onSlurm('stages on nodes that share no file system', () => {
+  const shared = realpathSync(mkdtempSync(join(tmpdir(), 'dagrun-shared-')));
+  const hidden = realpathSync(mkdtempSync(join(tmpdir(), 'dagrun-hidden-')));
+  const cluster = new Cluster({ hidden });
+  let remote: string;
+  let rig: Rig;
+
+  beforeAll(() => cluster.start());
+  afterAll(async () => {
+    await cluster.stop();
+    for (const folder of [shared, hidden]) rmSync(folder, { recursive: true, force: true });
+  });
+  beforeEach(async () => {
+    rig = new Rig();
+    await rig.open(hidden);
+    await cluster.ready();
+    remote = mkdtempSync(join(shared, 'remote-'));
+  });
+  afterEach(() => rig.close());
+
+  const pipeline = (stages: object, url = remote): void => rig.pipeline({ remotes: { origin: url }, stages });
+  const begin = (...args: string[]): LongRun =>
+    rig.start(['repro', '--json', '--verbose', '--executor', 'slurm', '--stage-in', 'remote', ...args], {
+      env: cluster.env,
+    });
+  const repro = async (...args: string[]): Promise<Repro> => readRepro(await begin(...args).end());
+  const failureOf = (run: Repro): string => String(run.events.find(({ kind }) => kind === 'stage-failed')?.['message']);
+  const filesIn = (folder: string): string[] =>
+    existsSync(folder)
+      ? readdirSync(folder, { recursive: true, withFileTypes: true })
+          .filter((entry) => entry.isFile())
+          .map(({ name }) => name)
+      : [];
+
+  it('what a stage declares comes with it, what it makes goes back, and nothing else can be seen', async () => {
+    pipeline({
+      make: {
+        wdir: 'sub',
+        cmd: [
+          `ls ${rig.root} > seen 2>&1; cat in folder/b folder/deep/* > made; echo "hello from $SLURMD_NODENAME"`,
+          '"$RIG_NODE" -e \'const c = JSON.parse(require("fs").readFileSync(process.env.DAGRUN_CONTEXT)); console.log(c.root === process.env.DAGRUN_ROOT && c.params["params.yaml"].rate)\' > rate',
+        ],
+        deps: ['in', 'folder'],
+        params: [{ '../params.yaml': ['rate'] }],
+        outs: ['made', 'seen', 'rate'],
+      },
+      use: {
+        cmd: 'mkdir out && tr a-z A-Z < sub/made > out/upper && ln -s upper out/link',
+        deps: ['sub/made'],
+        outs: ['out'],
+      },
+    });
+    rig.write({
+      'sub/in': 'a',
+      'sub/folder/b': 'b',
+      'sub/folder/deep/c': 'c',
+      'sub/not-declared': 'secret',
+      'params.yaml': 'rate: 0.5\n',
+    });
+    const run = await repro();
+    expect(run.output).toContain('"executed":2');
+    expect(rig.read('sub/made')).toBe('abc');
+    expect(rig.read('out/link')).toBe('ABC');
+    expect(rig.read('sub/rate')).toBe('0.5\n');
+    expect(rig.read('sub/seen')).toContain('No such file or directory');
+    expect(run.events.find(({ kind }) => kind === 'stage-output')?.['line']).toMatch(/^hello from n[12]$/);
+    expect(rig.files('.dagrun/slurm')).toEqual([]);
+    // Nothing was shared: what was on the way is gone.
+    expect([...filesIn(`${remote}/runs`), ...filesIn(`${remote}/history`), ...filesIn(`${remote}/active`)]).toEqual([]);
+    const again = readRepro(await rig.start(['repro', '--json', '--verbose'], { env: cluster.env }).end());
+    expect(again.skipped).toEqual(['make', 'use']);
+  });
+
+  it('ends are told apart', async () => {
+    pipeline({
+      fails: { cmd: 'echo the reason; exit 3' },
+      killed: { cmd: 'kill -SEGV $$' },
+      late: { cmd: 'sleep 60', timeout: 2 },
+      careless: { cmd: 'true', outs: ['never-made'] },
+      elsewhere: { cmd: 'cat not-declared' },
+      fine: { cmd: 'echo fine > fine', outs: ['fine'] },
+      history: { cmd: 'true', runs: ['fine'], outs: ['h'] },
+    });
+    rig.write({ 'not-declared': '' });
+    const run = await repro('--keep-going');
+    const failures = new Map(
+      run.events.filter(({ kind }) => kind === 'stage-failed').map((event) => [event.stage, event] as const),
+    );
+    const said = (stage: string): string => String(failures.get(stage)?.['message']);
+    expect(
+      Object.fromEntries(['fails', 'killed', 'late', 'careless', 'elsewhere'].map((name) => [name, said(name)])),
+    ).toEqual({
+      fails: 'exit code 3',
+      killed: 'killed by SIGSEGV (segmentation fault)',
+      late: 'timed out after 2s',
+      careless: 'the command ended well but did not write its out "never-made"',
+      elsewhere: 'exit code 1',
+    });
+    expect(said('history')).toContain('let it run here with `executor: local`');
+    expect(failures.get('fails')?.['tail']).toContain('the reason');
+  });
+
+  it('a remote that the node cannot see: the stage fails, and says what is missing', async () => {
+    const unseen = mkdtempSync(join(hidden, 'remote-'));
+    pipeline({ one: { cmd: 'echo made > made', outs: ['made'] } }, unseen);
+    const run = await repro();
+    expect(failureOf(run)).toMatch(/^could not be started: Slurm job \d+ ended \(FAILED.*\) without a word: /);
+    expect(failureOf(run)).toContain('the inputs cannot be had');
+    expect(rig.has('made')).toBe(false);
+  });
+
+  it('an object that is gone from the remote by then: the stage fails, and says so', async () => {
+    pipeline({ one: { cmd: 'cp in made', deps: ['in'], outs: ['made'], slurm: { extra: ['--begin=now+2'] } } });
+    rig.write({ in: 'input' });
+    const run = begin();
+    await until('the job', () => cluster.live().length === 1);
+    rmSync(join(remote, 'blobs'), { recursive: true });
+    expect(failureOf(readRepro(await run.end()))).toMatch(/the inputs cannot be had: .*on remote "origin"/);
+  });
+
+  it('a job that is killed while it sends its result has made nothing', async () => {
+    const killer = `until [ $(ls ${remote}/active | wc -l) -gt 1 ]; do :; done; scancel -s KILL --full $1`;
+    pipeline({
+      one: {
+        cmd: `head -c 300000000 /dev/zero > big; env -i PATH="$PATH" SLURM_CONF="$SLURM_CONF" setsid sh -c '${killer}' - "$SLURM_JOB_ID" >/dev/null 2>&1 &`,
+        outs: ['big'],
+      },
+    });
+    const run = await repro();
+    expect(run.code).toBe(1);
+    expect(failureOf(run)).toMatch(/without a word|cancelled from outside/);
+    expect(rig.has('big')).toBe(false);
+    expect(filesIn(`${remote}/runs`)).toEqual([]);
+    expect(rig.files('cache/runs')).toEqual([]);
+  });
+
+  it('a runner that was killed finds its jobs again, and what they have left', async () => {
+    const count = join(shared, 'count');
+    pipeline({ one: { cmd: `echo started >> ${count}; sleep 2; cp in made`, deps: ['in'], outs: ['made'] } });
+    rig.write({ in: 'input' });
+    const first = begin();
+    await until('the command', () => existsSync(count));
+    first.signal('SIGKILL');
+    await first.end();
+    const second = await repro();
+    expect(second.output).toContain('goes on with Slurm job');
+    expect(second.executed).toEqual(['one']);
+    expect(rig.read('made')).toBe('input');
+    expect(readFileSync(count, 'utf8')).toBe('started\n');
+  });
+});
