@@ -17,7 +17,7 @@ function writeParams(name: string, weights: string): void {
   const document = {
     data: { source: 'synthetic', train: 2, test: 1 },
     prepare: { split: 0.5 },
-    train: { lr: 0.01, batch: 50, keep: 'last' },
+    train: { lr: 0.01, batch: 50, keep: 'last', engine: 'wasm' },
     benchmark: { seconds: 0.1 },
     model: {
       own: { params: { epochs: 1 }, model: own },

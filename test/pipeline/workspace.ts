@@ -86,7 +86,7 @@ export class PipelineCopy {
     const document = {
       data: { source: 'synthetic', train: 4, test: 2 },
       prepare: { seed: 7, split: 0.25, image_size: [16, 16], grayscale: false },
-      train: { seed: 7, lr: 0.01, epochs: 1, batch: 64, ...train },
+      train: { seed: 7, lr: 0.01, epochs: 1, batch: 64, engine: 'wasm', ...train },
       benchmark: { seconds: 0.1 },
       ...more,
       model: Object.fromEntries(model) as object,
