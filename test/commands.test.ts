@@ -1,8 +1,8 @@
 // The command line as a contract: each command and option, exit codes, JSON, and what is said to people.
 
 import { describe, expect, it } from '@jest/globals';
-import { execFileSync } from 'node:child_process';
-import { lstatSync, mkdirSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { lstatSync, mkdirSync, symlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { cliPath, controlled, later, readRepro, slowed, step, useRig } from './rig.ts';
 
@@ -179,6 +179,15 @@ describe('init', () => {
     expect((await rig.good(['--file', 'other.yaml'])).executed).toHaveLength(2);
     expect(rig.read('pipeline.yaml')).toBe('stages: {}\n');
     expect((await rig.run(['init', '--file', 'sub/other.yaml'])).code).toBe(2);
+  });
+
+  it('keeps a cache that is a link to another disk out of git', async () => {
+    const git = rig.git();
+    mkdirSync(rig.path('../disk'));
+    symlinkSync('../disk', rig.path('cache'));
+    expect((await rig.run(['init'])).code).toBe(0);
+    await rig.settle();
+    expect(git('status', '--porcelain', '-uall')).not.toContain('cache');
   });
 
   it('hides no pipeline.yml', async () => {
@@ -651,6 +660,23 @@ describe('logs', () => {
     await command.exit(0);
     await run.end();
     expect((await rig.run(['logs', 'only'])).stdout).toMatch(/succeeded[\s\S]*so far/);
+  });
+
+  it.each([
+    ['nobody reads on', '| head -n 1', 0, ''],
+    ['it cannot be written', '> /dev/full', 1, 'the output could not be written: ENOSPC'],
+  ])('a long log may be cut off where %s', async (_, into, code, message) => {
+    rig.pipeline({ stages: { only: { cmd: 'seq 1 300000' } } });
+    await rig.settle();
+    const script = `set -o pipefail; "$0" "$1" logs only ${into}`;
+    const run = spawnSync('bash', ['-c', script, process.execPath, cliPath], {
+      cwd: rig.root,
+      env: rig.env(),
+      encoding: 'utf8',
+    });
+    expect(run.status).toBe(code);
+    expect(run.stderr).toContain(message);
+    expect(run.stderr).not.toContain('bug');
   });
 
   it('a stage without a log, an unknown stage and an unknown run are told apart', async () => {

@@ -1,7 +1,6 @@
 // `dagrun logs`
 
 import { createReadStream, existsSync } from 'node:fs';
-import { pipeline as pump } from 'node:stream/promises';
 import { exitCodes, failure } from '../core/failure.ts';
 import type { CommandFailure, ExitCode } from '../core/failure.ts';
 import { err, ok } from '../core/result.ts';
@@ -109,6 +108,16 @@ function describeOutcome(record: ExecutionRecord): string {
 
 async function show(execution: Execution, path: string, stdout: NodeJS.WriteStream): Promise<void> {
   stdout.write(`# ${describe(execution)}\n`);
-  if (!existsSync(path)) stdout.write(`# its log is gone: ${path}\n`);
-  else await pump(createReadStream(path), stdout, { end: false });
+  if (!existsSync(path)) {
+    stdout.write(`# its log is gone: ${path}\n`);
+    return;
+  }
+  for await (const chunk of createReadStream(path)) if (!(await takes(stdout, chunk as Buffer))) return;
+}
+
+/** False where nobody reads on, or nothing more can be written: what that means is decided where all output is watched. */
+function takes(stdout: NodeJS.WriteStream, chunk: Buffer): Promise<boolean> {
+  return new Promise((resolve) => {
+    stdout.write(chunk, (error) => resolve((error ?? null) === null));
+  });
 }
