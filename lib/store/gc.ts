@@ -11,7 +11,7 @@ import { openRegular } from './bytes.ts';
 import { isHitsName, readHits } from './hits.ts';
 import { encodeName } from './layout.ts';
 import type { Layout } from './layout.ts';
-import { listMarkers, listNames, listObjects, listRuns, statOf } from './list.ts';
+import { listMarkers, listNames, listObjects, listOwn, listRuns, statOf } from './list.ts';
 import { readExecutionFolder } from './logs.ts';
 import type { ObjectStore } from './objects.ts';
 import { Pace } from './pace.ts';
@@ -172,11 +172,11 @@ function sweepLogs(layout: Layout, kept: Kept, sweep: Sweep): number {
     runIds.set(folder, (runIds.get(folder) ?? new Set()).add(entry.runId));
   }
   let removed = 0;
-  for (const name of listNames(layout.folder('logs'))) {
+  for (const name of listOwn(layout.folder('logs'))) {
     const folder = `${layout.folder('logs')}/${name}`;
     const stays = keptExecutions(folder, runIds.get(name) ?? new Set());
     const gone = new Set<string>();
-    for (const file of listNames(folder)) {
+    for (const file of listOwn(folder)) {
       const runId = file.replace(/\.(log|json)$/, '');
       if (!stays.has(runId) && sweep.remove(`${folder}/${file}`)) gone.add(runId);
     }
@@ -196,7 +196,7 @@ function keptExecutions(folder: string, named: ReadonlySet<string>): ReadonlySet
 
 /** A file of hits goes once none of the runs that it counts is left. */
 function sweepHits(layout: Layout, kept: Kept, sweep: Sweep): void {
-  for (const name of listNames(layout.folder('hits')).filter(isHitsName)) {
+  for (const name of listOwn(layout.folder('hits')).filter(isHitsName)) {
     const path = `${layout.folder('hits')}/${name}`;
     const counts = readHits(path).some((run) => kept.has(`${run.fingerprint}-${run.result}`));
     if (!counts) sweep.remove(path);
@@ -205,7 +205,7 @@ function sweepHits(layout: Layout, kept: Kept, sweep: Sweep): void {
 
 /** What a killed process was writing. Names begin with the pid (core/disk.ts uniqueName). */
 function sweepTmp(layout: Layout, sweep: Sweep): void {
-  for (const name of listNames(layout.folder('tmp'))) {
+  for (const name of listOwn(layout.folder('tmp'))) {
     const path = `${layout.folder('tmp')}/${name}`;
     const pid = parseInt(name.replace(/^\.tmp-/, ''), 36);
     const old = Date.now() - (statOf(path)?.mtimeMs ?? 0) > tmpAge;

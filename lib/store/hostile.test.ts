@@ -251,6 +251,47 @@ describe('hostile objects and entries', () => {
     }
   });
 
+  it.each([
+    'logs',
+    'logs/train',
+    'tmp',
+    'hits',
+    'workspaces',
+    'objects/ab',
+    'runs/ab',
+    `runs/ab/ab${'0'.repeat(30)}`,
+    'history/train',
+  ])('gc and verify remove nothing that lies behind a link at %s', async (place) => {
+    bed.write('out', 'x');
+    await bed.store.record(makeEntry([await put(bed, 'out')]));
+    const hex = '0'.repeat(32);
+    const names = ['letter.txt', '1-2-3', 'a.log', 'a.json', hex.slice(2), `${hex}.json`, `${hex}-${hex}`, '1-1.txt'];
+    const precious = names.flatMap((name) => [name, `ab${hex.slice(2)}/${name}`, `sub/${name}`]);
+    for (const path of precious) {
+      mkdirSync(dirname(`${bed.base}/precious/${path}`), { recursive: true });
+      writeFileSync(`${bed.base}/precious/${path}`, 'precious');
+    }
+    const before = listAll(`${bed.base}/precious`);
+    rmSync(`${bed.dir}/${place}`, { recursive: true, force: true });
+    mkdirSync(dirname(`${bed.dir}/${place}`), { recursive: true });
+    symlinkSync(`${bed.base}/precious`, `${bed.dir}/${place}`);
+    const store = bed.reopen();
+    expect(await store.verify({ repair: true }, () => undefined)).toMatchObject({ ok: true });
+    expect(await store.gc({ keep: () => false, keepObjects: new Set(), dry: false })).toMatchObject({ ok: true });
+    expect(await store.stats()).toMatchObject({ ok: true });
+    expect(listAll(`${bed.base}/precious`)).toEqual(expect.arrayContaining([...before]));
+  });
+
+  it('a link that leads to itself is nothing', async () => {
+    for (const place of ['logs', 'history', 'objects', 'runs']) {
+      mkdirSync(`${bed.dir}/${place}`, { recursive: true });
+      symlinkSync('ab', `${bed.dir}/${place}/ab`);
+    }
+    expect(await bed.store.verify({ repair: false }, () => undefined)).toMatchObject({ ok: true });
+    expect(await bed.store.gc({ keep: () => false, keepObjects: new Set(), dry: false })).toMatchObject({ ok: true });
+    expect(await bed.store.stats()).toMatchObject({ ok: true });
+  });
+
   it('whatever stands in the cache folder, reading it never throws (fuzz)', async () => {
     bed.write('out/a', 'x');
     const content = await put(bed, 'out');

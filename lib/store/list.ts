@@ -19,6 +19,14 @@ export function listNames(folder: string): readonly string[] {
   }
 }
 
+/**
+ * Names in a folder of the cache, none where it is a symlink: what lies behind one is not the cache's, and gc must not remove it. (Only `objects`,
+ * `runs` and `history` themselves may be links, to another disk.)
+ */
+export function listOwn(folder: string): readonly string[] {
+  return statOf(folder)?.isDirectory() === true ? listNames(folder) : [];
+}
+
 /** Undefined where it is gone. Symlinks are not followed. */
 export function statOf(path: string): Stats | undefined {
   try {
@@ -46,7 +54,7 @@ export function parseMarker(name: string): RunName | undefined {
 function* listSpread(folder: string, form: RegExp): Generator<{ readonly spread: string; readonly name: string }> {
   for (const spread of listNames(folder)) {
     if (!/^[0-9a-f]{2}$/.test(spread)) continue;
-    for (const name of listNames(`${folder}/${spread}`)) if (form.test(name)) yield { spread, name };
+    for (const name of listOwn(`${folder}/${spread}`)) if (form.test(name)) yield { spread, name };
   }
 }
 
@@ -62,7 +70,7 @@ export function* listRuns(layout: Layout): Generator<RunName> {
 }
 
 export function* listResults(layout: Layout, fingerprint: Fingerprint): Generator<RunName> {
-  for (const name of listNames(layout.runFolder(fingerprint))) {
+  for (const name of listOwn(layout.runFolder(fingerprint))) {
     const match = /^([0-9a-f]{32})\.json$/.exec(name);
     if (match !== null) yield { fingerprint, result: match[1] as Digest };
   }
@@ -76,7 +84,7 @@ export interface MarkerName extends RunName {
 
 export function* listMarkers(layout: Layout): Generator<MarkerName> {
   for (const folder of listNames(layout.folder('history'))) {
-    for (const name of listNames(`${layout.folder('history')}/${folder}`)) {
+    for (const name of listOwn(`${layout.folder('history')}/${folder}`)) {
       const run = parseMarker(name);
       if (run !== undefined) yield { ...run, folder, path: `${layout.folder('history')}/${folder}/${name}` };
     }

@@ -10,7 +10,7 @@ import { codeOf } from '../core/result.ts';
 import { isTime } from './entry.ts';
 import { isRunId } from './layout.ts';
 import type { Layout } from './layout.ts';
-import { listNames } from './list.ts';
+import { listOwn } from './list.ts';
 
 const outcomes = [
   'succeeded',
@@ -76,7 +76,7 @@ export function listUnfinished(layout: Layout, stage: string): readonly string[]
 
 export function readExecutionFolder(folder: string): readonly ExecutionRecord[] {
   const records: ExecutionRecord[] = [];
-  for (const name of listNames(folder)) {
+  for (const name of listOwn(folder)) {
     if (!name.endsWith('.json')) continue;
     const record = readRecord(`${folder}/${name}`);
     if (record !== undefined && `${record.runId}.json` === name) records.push(record);

@@ -9,7 +9,7 @@ import type { StoreProblem } from '../plan/ports.ts';
 import { digestFile } from './bytes.ts';
 import { isHitsName } from './hits.ts';
 import { Layout, isRunId } from './layout.ts';
-import { listNames, listObjects, listRuns, statOf } from './list.ts';
+import { listNames, listObjects, listOwn, listRuns, statOf } from './list.ts';
 import { moveInto } from './objects.ts';
 import type { ObjectStore, Source } from './objects.ts';
 import { Pace } from './pace.ts';
@@ -132,7 +132,7 @@ function mergeLogs(to: Layout, from: Layout): number {
   for (const stage of listNames(from.folder('logs'))) {
     // Only what encodeName() could have written.
     if (!/^[A-Za-z0-9_@=+,.%-]{1,160}$/.test(stage) || stage.startsWith('.')) continue;
-    for (const name of listNames(`${from.folder('logs')}/${stage}`)) {
+    for (const name of listOwn(`${from.folder('logs')}/${stage}`)) {
       const runId = /^(.+)\.(?:log|json)$/.exec(name)?.[1];
       if (!isRunId(runId)) continue;
       const copied = copyMissing(

@@ -3,7 +3,7 @@
 import { compareText } from '../core/path.ts';
 import { countHits } from './hits.ts';
 import type { Layout } from './layout.ts';
-import { listNames, listObjects, listRuns, statOf } from './list.ts';
+import { listNames, listObjects, listOwn, listRuns, statOf } from './list.ts';
 import { Pace } from './pace.ts';
 import { readEntryFile } from './runs.ts';
 
@@ -90,7 +90,7 @@ function measureLogs(layout: Layout): { readonly logs: number; readonly logBytes
   let logBytes = 0;
   for (const stage of listNames(layout.folder('logs'))) {
     const folder = `${layout.folder('logs')}/${stage}`;
-    for (const name of listNames(folder)) {
+    for (const name of listOwn(folder)) {
       logBytes += statOf(`${folder}/${name}`)?.size ?? 0;
       if (name.endsWith('.log')) logs++;
     }

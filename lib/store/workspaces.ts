@@ -6,7 +6,7 @@ import { digestText } from '../core/digest.ts';
 import { readTextIfExists, writeFileAtomic } from '../core/disk.ts';
 import { codeOf } from '../core/result.ts';
 import type { Layout } from './layout.ts';
-import { listNames } from './list.ts';
+import { listOwn } from './list.ts';
 
 /** Throws system errors. */
 export function registerWorkspace(layout: Layout, root: string): void {
@@ -19,7 +19,7 @@ export function registerWorkspace(layout: Layout, root: string): void {
 /** Absolute paths of the registered workspaces that still exist. `forget`: removes the registrations of the others. */
 export function listWorkspaces(layout: Layout, options: { readonly forget: boolean }): readonly string[] {
   const roots: string[] = [];
-  for (const name of listNames(layout.folder('workspaces'))) {
+  for (const name of listOwn(layout.folder('workspaces'))) {
     const path = `${layout.folder('workspaces')}/${name}`;
     const root = readTextIfExists(path)?.replace(/\n$/, '') ?? '';
     // A text that is not what its name says was not written by a workspace.
