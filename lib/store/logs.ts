@@ -67,7 +67,7 @@ export function readExecutions(layout: Layout, stage: string): readonly Executio
 
 /** Executions that have a log and no record: they are under way, or their runner died. */
 export function listUnfinished(layout: Layout, stage: string): readonly string[] {
-  const names = new Set(listNames(layout.logFolder(stage)));
+  const names = new Set(listOwn(layout.logFolder(stage)));
   return [...names].flatMap((name) => {
     const runId = /^(.+)\.log$/.exec(name)?.[1];
     return isRunId(runId) && !names.has(`${runId}.json`) ? [runId] : [];
