@@ -34,13 +34,14 @@ export function computeGradients(computeLoss: () => tf.Scalar, variables: readon
   const recorder = tf.engine() as unknown as Recorder;
   return tf.tidy(() => {
     recorder.startTape();
+    const tape = new Tape(variables);
+    recorder.state.activeTape = tape;
     let loss: tf.Scalar;
     try {
       loss = tf.tidy(computeLoss);
     } finally {
       recorder.endTape();
     }
-    const tape = recorder.state.activeTape ?? [];
     recorder.state.activeTape = null;
     try {
       return { loss, gradients: walkBack(tape, loss, variables) };
@@ -50,14 +51,35 @@ export function computeGradients(computeLoss: () => tf.Scalar, variables: readon
   });
 }
 
+/** Records what the variables have an influence on, and forgets the rest at once. */
+class Tape extends Array<TapeNode> {
+  /** Ids of the variables, and of the tensors that they have an influence on. */
+  readonly dependent: Set<number>;
+
+  constructor(variables: readonly tf.Variable[]) {
+    super();
+    this.dependent = new Set(variables.map(({ id }) => id));
+  }
+
+  override push(node: TapeNode): number {
+    if (!Object.values(node.inputs).some(({ id }) => this.dependent.has(id))) {
+      forget(node);
+      return this.length;
+    }
+    node.outputs.forEach(({ id }) => this.dependent.add(id));
+    return super.push(node);
+  }
+}
+
 function forget({ saved }: TapeNode): void {
   saved?.forEach((tensor) => tensor.dispose());
 }
 
-function walkBack(tape: readonly TapeNode[], loss: tf.Scalar, variables: readonly tf.Variable[]): tf.Tensor[] {
-  const dependent = dependentTensors(tape, variables);
+function walkBack(tape: Tape, loss: tf.Scalar, variables: readonly tf.Variable[]): tf.Tensor[] {
+  const { dependent } = tape;
   const gradients = new Map<number, tf.Tensor>([[loss.id, tf.scalar(1)]]);
-  for (const node of tape.toReversed()) {
+  for (let index = tape.length - 1; index >= 0; index--) {
+    const node = tape[index]!;
     const dys = node.outputs.map(({ id }) => gradients.get(id));
     const wanted = Object.entries(node.inputs).filter(([, { id }]) => dependent.has(id));
     if (wanted.length > 0 && dys.some((dy) => dy !== undefined)) {
@@ -69,15 +91,6 @@ function walkBack(tape: readonly TapeNode[], loss: tf.Scalar, variables: readonl
     forget(node);
   }
   return variables.map((variable) => gradients.get(variable.id) ?? tf.zeros(variable.shape));
-}
-
-/** Ids of the tensors that the variables have an influence on, and of the variables. */
-function dependentTensors(tape: readonly TapeNode[], variables: readonly tf.Variable[]): ReadonlySet<number> {
-  const ids = new Set(variables.map(({ id }) => id));
-  for (const { inputs, outputs } of tape) {
-    if (Object.values(inputs).some(({ id }) => ids.has(id))) outputs.forEach(({ id }) => ids.add(id));
-  }
-  return ids;
 }
 
 /** The gradient by each of the wanted inputs, none of which is the same object as another one or as one of the dys. */

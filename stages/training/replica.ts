@@ -10,6 +10,7 @@ import { seedDropout } from './dropout.ts';
 import { scoreLogits, type Score } from './loss.ts';
 import { createOptimizer, type Optimizer, type OptimizerState, type Parameter } from './optimizer.ts';
 import type { Phase } from './phases.ts';
+import { releaseFrozen } from './release.ts';
 import { clipByGlobalNorm, computeStep, parametersOf } from './step.ts';
 import { statisticsOf } from './weights.ts';
 
@@ -54,10 +55,12 @@ export interface Replica {
 export function openReplica(model: tfl.LayersModel, settings: TrainSettings, phase: Phase): Replica {
   const dropout = seedDropout(model, settings.seed);
   const statistics = createStatistics(model);
+  const releaser = releaseFrozen(model);
   let parameters: readonly Parameter[] = [];
   let optimizer: Optimizer | undefined;
   const enter = (next: Phase): void => {
     next.enter(model);
+    releaser.update();
     optimizer?.dispose();
     parameters = parametersOf(model);
     optimizer = createOptimizer(settings.optimizer, parameters, settings.weightDecay);
@@ -85,7 +88,10 @@ export function openReplica(model: tfl.LayersModel, settings: TrainSettings, pha
     optimizerState: () => optimizer!.state(),
     restoreOptimizer: (state) => optimizer!.restore(state),
     slotSizes: () => optimizer!.slotSizes,
-    dispose: () => optimizer!.dispose(),
+    dispose: () => {
+      optimizer!.dispose();
+      releaser.dispose();
+    },
   };
 }
 
