@@ -1,12 +1,31 @@
-// Who reads the output: whether to use colours, and which; whether a person is watching.
+// Who reads the output: whether to use colours, and which; whether a person is watching. Without packages, and without looking at the streams of
+// this process: making one takes longer than looking at a thousand files, and this is loaded before the program is.
 
-import picocolors from 'picocolors';
 import type { Output } from './sink.ts';
 
-export type Colours = ReturnType<typeof picocolors.createColors>;
+/** What a terminal is told to begin, and to end. */
+const codes = {
+  bold: [1, 22],
+  dim: [2, 22],
+  red: [31, 39],
+  green: [32, 39],
+  yellow: [33, 39],
+  blue: [34, 39],
+  magenta: [35, 39],
+  cyan: [36, 39],
+} as const;
+
+export type Colours = Readonly<Record<keyof typeof codes, (text: string) => string>>;
 
 export function makeColours(enabled: boolean): Colours {
-  return picocolors.createColors(enabled);
+  const entries = Object.entries(codes).map(([name, [begin, end]]) => [name, enabled ? paint(begin, end) : String]);
+  return Object.fromEntries(entries) as Colours;
+}
+
+/** Where a text within has ended a colour of its own, this one goes on. */
+function paint(begin: number, end: number): (text: string) => string {
+  const [on, off] = [`\x1b[${begin}m`, `\x1b[${end}m`];
+  return (text) => on + text.replaceAll(off, off + on) + off;
 }
 
 /** NO_COLOR wins, then FORCE_COLOR (`0` or `false` turn colours off), then whether a capable terminal is listening. */
