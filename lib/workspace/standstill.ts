@@ -5,13 +5,12 @@
 //   "dagrunst" | checksum, u32 | length of the directory, u32 | the parts (segment-parts.ts); the directory says what it is true of
 
 import { lstatSync, readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
 import type { Pace } from './files-pace.ts';
 import { isCount, packSegment, unpackSegment } from './segment-parts.ts';
 import type { Segment } from './segment-parts.ts';
 import type { TreeRecord } from './tree-record.ts';
-import { ignoredRow, sameRow } from './tree-rows.ts';
-import { verifyTree } from './tree-verify.ts';
+import { columnsSize, ignoredRow, sameRow } from './tree-rows.ts';
+import { helpedRows, verifyTree } from './tree-verify.ts';
 
 /** What a standstill is true of, besides what lies on the disk. */
 export interface Claims {
@@ -50,8 +49,9 @@ export function encodeStandstill({ claims, seen }: Standstill): Uint8Array {
 export function readStandstill(path: string): Standstill | undefined {
   try {
     const bytes = readFileSync(path);
-    const shared = bytes.length > sharedLength;
-    const buffer = shared ? new SharedArrayBuffer(bytes.length) : new ArrayBuffer(bytes.length);
+    // A small file lies somewhere in a pool, where columns cannot start.
+    if (bytes.length === bytes.buffer.byteLength && bytes.length <= sharedLength) return decodeStandstill(bytes.buffer);
+    const buffer = bytes.length > sharedLength ? new SharedArrayBuffer(bytes.length) : new ArrayBuffer(bytes.length);
     new Uint8Array(buffer).set(bytes);
     return decodeStandstill(buffer);
   } catch {
@@ -59,8 +59,8 @@ export function readStandstill(path: string): Standstill | undefined {
   }
 }
 
-/** Folders from this size on are looked at by two threads, which need memory that they can share. */
-const sharedLength = 1 << 20;
+/** Below this size nothing is looked at by two threads, which need memory that they can share: there are fewer rows than pay for a second one. */
+const sharedLength = columnsSize(helpedRows);
 
 export function decodeStandstill(buffer: ArrayBufferLike): Standstill | undefined {
   try {
@@ -79,9 +79,7 @@ export function decodeStandstill(buffer: ArrayBufferLike): Standstill | undefine
 /** True where everything is as it was seen: then what was said then is still true. */
 export function stillStands({ claims, seen }: Standstill): boolean {
   try {
-    return (
-      inside(claims.root, () => isAbsent(claims) && areSame(seen)) && seen.trees.every((tree) => isSame(tree, claims))
-    );
+    return inside(claims.root, () => isAbsent(claims) && areSame(seen) && seen.trees.every(isSame));
   } catch {
     // What cannot be looked at is for the run to complain about.
     return false;
@@ -121,10 +119,10 @@ function areSame({ columns, keys }: Segment): boolean {
 
 const unhurried: Pick<Pace, 'due' | 'until'> = { due: () => false, until: Infinity };
 
-function isSame(tree: TreeRecord, { root }: Claims): boolean {
-  const base = resolve(root, tree.meta.key);
-  if (lstatSync(base, quiet)?.isDirectory() !== true) return false;
-  return inside(base, () => {
+function isSame(tree: TreeRecord): boolean {
+  const { key } = tree.meta;
+  if (lstatSync(key, quiet)?.isDirectory() !== true) return false;
+  return inside(key, () => {
     const work = verifyTree(tree, { base: '.', pace: unhurried, listed: null });
     for (;;) {
       const step = work.next();

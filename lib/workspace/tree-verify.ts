@@ -12,7 +12,7 @@ import { ignoredRow } from './tree-rows.ts';
 
 const unitRows = 1000;
 /** A helper thread takes about 20 ms to start: below this many rows the work is done by then. */
-const helpedRows = 30_000;
+export const helpedRows = 30_000;
 
 /** States of a unit, as verifyUnits writes them; 2 would be: it differs. */
 const unknown = 0;
@@ -147,8 +147,15 @@ function verifyUnits(
   function open(folder: number): void {
     const start = folder === 0 ? 0 : ends[folder - 1]!;
     joined = Buffer.from(memory, at.names + start, ends[folder]! - start).toString();
-    names = joined.split('\0');
+    names = [];
     current = folder;
+  }
+  function sameNames(prefix: string): boolean {
+    if (job.listed !== null) return job.listed === joined;
+    const there = readdirSync(prefix);
+    if (there.join('\0') !== joined) return false;
+    names = there;
+    return true;
   }
   function sameRow(path: string, row: number): boolean {
     const stat = lstatSync(path, quiet);
@@ -170,7 +177,8 @@ function verifyUnits(
     const first = units[unit * 4 + 3]!;
     if (folder !== current) open(folder);
     const prefix = paths[folder] === '' ? base : `${base}${paths[folder]!}/`;
-    if (row === first && (job.listed ?? readdirSync(prefix).join('\0')) !== joined) return false;
+    if (row === first && !sameNames(prefix)) return false;
+    if (names.length === 0) names = joined.split('\0');
     for (let index = row; index < row + count; index++) {
       if (!sameRow(prefix + names[index - first]!, index)) return false;
     }
