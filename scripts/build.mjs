@@ -109,6 +109,9 @@ await build({
   outfile: `${made}/main.cjs`,
   plugins: [vendored],
 });
+// esbuild escapes what stands in strings, but neither regular expressions nor tagged templates.
+if (readFileSync(`${root}${made}/main.cjs`).some((byte) => byte > 127))
+  throw new Error('main.cjs is not ASCII, as which cli/start.ts reads it: escape what is not');
 await build({
   ...cjs,
   entryPoints: ['lib/cli/launch.ts'],
