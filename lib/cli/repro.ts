@@ -249,8 +249,9 @@ async function shareAndRun(
   const { chooseRemote } = await import('../run/remote-settings.ts');
   const access = await chooseRemote(project, textOf(invocation, 'remote'));
   if (!access.ok) return access;
-  const { openCourier } = await import('../run/courier.ts');
-  const courier = carries ? await openCourier(project, access.value, signal) : undefined;
+  const courier = carries
+    ? await (await import('../run/courier.ts')).openCourier(project, access.value, signal)
+    : undefined;
   if (courier?.ok === false) return courier;
   const carrying = courier === undefined ? {} : { courier: courier.value };
   if (!pull && !push) return runPlan(prepared, signal, reporter, carrying);

@@ -3,10 +3,10 @@
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, readdirSync, realpathSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, readdirSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Rig, readRepro } from '../rig.ts';
+import { Rig, cliPath, readRepro } from '../rig.ts';
 import type { LongRun, Repro } from '../rig.ts';
 import { Cluster, missingProgram, until } from './cluster.ts';
 
@@ -157,6 +157,28 @@ onSlurm('stages on nodes that share no file system', () => {
     expect(rig.has('big')).toBe(false);
     expect(filesIn(`${remote}/runs`)).toEqual([]);
     expect(rig.files('cache/runs')).toEqual([]);
+  });
+
+  it('Ctrl-C cancels the job, and leaves nothing on the way', async () => {
+    const begun = join(shared, 'begun');
+    pipeline({ one: { cmd: `: > ${begun}; sleep 300`, outs: ['made'] } });
+    const run = begin();
+    await until('the command', () => existsSync(begun));
+    run.signal('SIGINT');
+    expect((await run.end()).code).toBe(130);
+    await until('no job', () => cluster.live().length === 0);
+    expect([...filesIn(`${remote}/runs`), ...filesIn(`${remote}/history`)]).toEqual([]);
+    expect(rig.files('.dagrun/slurm')).toEqual([]);
+  });
+
+  it('dagrun is started on the node as the settings say', async () => {
+    const cli = [process.execPath, cliPath].join(' ');
+    writeFileSync(join(shared, 'config.yaml'), `slurm: {dagrun: "env MARK=settings ${cli}"}\n`);
+    pipeline({ one: { cmd: 'echo "$MARK" > mark', outs: ['mark'] } });
+    const env = { ...cluster.env, DAGRUN_CONFIG: join(shared, 'config.yaml') };
+    const args = ['repro', '--json', '--executor', 'slurm', '--stage-in', 'remote'];
+    expect(readRepro(await rig.start(args, { env }).end()).executed).toEqual(['one']);
+    expect(rig.read('mark')).toBe('settings\n');
   });
 
   it('a runner that was killed finds its jobs again, and what they have left', async () => {
