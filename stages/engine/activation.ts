@@ -68,8 +68,9 @@ export interface Activation {
   apply(x: tf.Tensor): tf.Tensor;
 }
 
-/** The activation of x on wasm, by a kernel of ours where there is one. */
+/** The activation of x, by a kernel of ours where there is one. */
 export function activate(activation: Activation, x: tf.Tensor): tf.Tensor {
-  if (activation.getClassName() !== 'swish' || x.dtype !== 'float32') return activation.apply(x);
+  const known = tf.getBackend() === 'wasm' && activation.getClassName() === 'swish' && x.dtype === 'float32';
+  if (!known) return activation.apply(x);
   return tf.engine().runKernel(swishKernel, { x });
 }

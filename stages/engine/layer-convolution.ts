@@ -13,7 +13,8 @@ import { addGradient, setKernel, type Gradients } from './registry.ts';
 const layerKernel = 'ConvolutionLayer';
 const slopeKernel = 'RectifiedBiasGradient';
 
-interface LayerAttributes extends tf.NamedAttrMap {
+/** Of both kernels that a backend has to have. */
+export interface ConvolutionAttributes extends tf.NamedAttrMap {
   strides: [number, number];
   pad: 'same' | 'valid';
   dataFormat: 'NHWC';
@@ -33,9 +34,17 @@ export function setLayerKernels(heap: Heap): void {
     });
   });
   setSlopeKernel(heap);
+  fuseConvolution('wasm');
+}
+
+const backends = new Set<string>();
+
+/** From now on, layers use the kernels ConvolutionLayer and RectifiedBiasGradient of this backend while it is the active one. */
+export function fuseConvolution(backend: string): void {
+  backends.add(backend);
   addGradient({ kernelName: layerKernel, inputsToSave: ['x', 'filter'], outputsToSave: [true], gradFunc: derive });
   replaceCall<ConvLayer>(tfl.layers.conv2d({ filters: 1, kernelSize: 1 }), (layer, x) =>
-    tf.getBackend() === 'wasm' ? callLayer(layer, x) : null,
+    backends.has(tf.getBackend()) ? callLayer(layer, x) : null,
   );
 }
 
@@ -53,7 +62,7 @@ function setSlopeKernel({ kernels, address, create }: Heap): void {
 
 function derive(dys: tf.Tensor | tf.Tensor[], saved: tf.Tensor[], attributes: tf.NamedAttrMap): Gradients {
   const [x, filter, y] = saved as [tf.Tensor4D, tf.Tensor4D, tf.Tensor4D];
-  const { strides, pad, activation } = attributes as LayerAttributes;
+  const { strides, pad, activation } = attributes as ConvolutionAttributes;
   const [slope, sums] = activation === 'relu' ? rectifiedSlope(dys as tf.Tensor4D, y) : [dys as tf.Tensor4D, null];
   const common = { strides, pad, dataFormat: 'NHWC', dimRoundingMode: undefined };
   const run = (name: string, inputs: tf.NamedTensorMap, more: object): tf.Tensor =>
@@ -87,7 +96,7 @@ function callLayer(layer: ConvLayer, x: tf.Tensor): tf.Tensor | null {
     return null;
   const relu = layer.activation.getClassName() === 'relu';
   const inputs = { x, filter: layer.kernel.read(), ...(layer.bias && { bias: layer.bias.read() }) };
-  const attributes: LayerAttributes = {
+  const attributes: ConvolutionAttributes = {
     strides,
     pad: padding,
     dataFormat: 'NHWC',

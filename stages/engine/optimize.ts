@@ -31,10 +31,17 @@ export interface StepInputs {
   readonly keep: number;
 }
 
-/** The parameter and its slots after the step, with the bits of the formula written out in operations; null: the active engine has no such kernel. */
+/** What the kernels AdamStep and MomentumStep get beside tensors. */
+export type StepAttributes<Kind extends StepRule['kind']> = Extract<StepRule, { kind: Kind }> &
+  Pick<StepInputs, 'lr' | 'keep'>;
+
+/**
+ * The parameter and its slots after the step: on wasm with the bits of the formula written out in operations, elsewhere up to rounding. null: the active
+ * engine has no such kernel.
+ */
 export function takeStep(rule: StepRule, { parameter, gradient, slots, lr, keep }: StepInputs): tf.Tensor[] | null {
   const kernel = rule.kind === 'adam' ? adamKernel : momentumKernel;
-  if (tf.getBackend() !== 'wasm' || !hasKernel(kernel)) return null;
+  if (!hasKernel(kernel)) return null;
   const [first, second] = slots;
   const inputs = { parameter, gradient, first: first!, ...(second && { second }) };
   return tf.engine().runKernel<tf.Tensor[]>(kernel, inputs, { ...rule, lr, keep });
@@ -42,11 +49,7 @@ export function takeStep(rule: StepRule, { parameter, gradient, slots, lr, keep 
 
 export function setOptimizerKernels({ kernels, address, create }: Heap): void {
   setKernel(adamKernel, () => (inputs, attributes) => {
-    const { beta1, beta2, epsilon, meanCorrection, squareCorrection, lr, keep } = attributes as Extract<
-      StepRule,
-      { kind: 'adam' }
-    > &
-      Pick<StepInputs, 'lr' | 'keep'>;
+    const { beta1, beta2, epsilon, meanCorrection, squareCorrection, lr, keep } = attributes as StepAttributes<'adam'>;
     const [parameter, gradient, mean, square] = ['parameter', 'gradient', 'first', 'second'].map(
       (name) => inputs[name]!,
     );
@@ -57,8 +60,7 @@ export function setOptimizerKernels({ kernels, address, create }: Heap): void {
     return outs;
   });
   setKernel(momentumKernel, () => (inputs, attributes) => {
-    const { momentum, nesterov, lr, keep } = attributes as Extract<StepRule, { kind: 'momentum' }> &
-      Pick<StepInputs, 'lr' | 'keep'>;
+    const { momentum, nesterov, lr, keep } = attributes as StepAttributes<'momentum'>;
     const [parameter, gradient, velocity] = ['parameter', 'gradient', 'first'].map((name) => inputs[name]!);
     const outs = [0, 1].map(() => create(parameter!.shape));
     const addresses = [parameter!, gradient!, velocity!, ...outs].map(address);

@@ -38,16 +38,16 @@ export function setKernel(kernelName: string, compute: ComputeWithStock): void {
   });
 }
 
-/** Whether the wasm backend has a kernel of this name. */
+/** Whether the active backend has a kernel of this name. */
 export function hasKernel(kernelName: string): boolean {
-  return findKernel(kernelName, 'wasm') !== undefined;
+  return findKernel(kernelName, tf.getBackend()) !== undefined;
 }
 
 function findKernel(kernelName: string, backendName: string): tf.KernelConfig | undefined {
   return tf.getKernel(kernelName, backendName);
 }
 
-/** The gradient of a kernel that only the wasm engine has. */
+/** The gradient of a kernel of ours. */
 export function addGradient(config: tf.GradConfig): void {
   tf.registerGradient(config);
 }

@@ -3,16 +3,10 @@
 import * as tf from '@tensorflow/tfjs-core';
 
 import { setGradient } from '../registry.ts';
-import type { NativeBackend } from './load.ts';
-
-const backendName = 'tensorflow';
-
-let registered = false;
+import { addKernel, backendName, floatType } from './operation.ts';
 
 /** Makes them the gradients of the activations while native TensorFlow is the active backend. */
 export function setNativeActivations(): void {
-  if (registered) return;
-  registered = true;
   // The operations differ in the order of their inputs: the first two take the gradient and what went in, the last one what came out and the gradient.
   const relu = addOperation('ReluGrad');
   const relu6 = addOperation('Relu6Grad');
@@ -25,14 +19,8 @@ export function setNativeActivations(): void {
 /** Registers an operation of two float32 tensors of one shape as a kernel. @returns what runs it */
 function addOperation(operation: string): (first: tf.Tensor, second: tf.Tensor) => tf.Tensor {
   const kernelName = `Native${operation}`;
-  tf.registerKernel({
-    kernelName,
-    backendName,
-    kernelFunc: ({ inputs, backend }) => {
-      const native = backend as unknown as NativeBackend;
-      const type = { name: 'T', type: native.binding.TF_ATTR_TYPE, value: native.binding.TF_FLOAT };
-      return native.executeSingleOutput(operation, [type], [inputs['first']!, inputs['second']!]);
-    },
-  });
+  addKernel(kernelName, (native, { first, second }) =>
+    native.executeSingleOutput(operation, [floatType(native)], [first!, second!]),
+  );
   return (first, second) => tf.engine().runKernel(kernelName, { first, second });
 }

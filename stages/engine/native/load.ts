@@ -15,7 +15,12 @@ export const folderVariable = 'DAGRUN_TFJS_NODE';
 export interface OpAttribute {
   readonly name: string;
   readonly type: number;
-  readonly value: number | string | boolean;
+  readonly value: number | string | boolean | readonly number[];
+}
+
+/** A tensor in the memory of TensorFlow. */
+export interface Handle {
+  readonly id: number;
 }
 
 /** What we use of the backend that both packages register as `tensorflow`. */
@@ -23,8 +28,20 @@ export interface NativeBackend {
   readonly isUsingGpuDevice: boolean;
   /** Of which numbers name types. */
   readonly binding: Readonly<
-    Record<'TF_FLOAT' | 'TF_ATTR_TYPE' | 'TF_ATTR_FLOAT' | 'TF_ATTR_STRING' | 'TF_ATTR_BOOL', number>
-  > & { readonly TF_Version: string };
+    Record<'TF_FLOAT' | `TF_ATTR_${'BOOL' | 'FLOAT' | 'INT' | 'SHAPE' | 'STRING' | 'TYPE'}`, number>
+  > & {
+    readonly TF_Version: string;
+    createTensor(shape: readonly number[], type: number, values: Float32Array): number;
+    deleteTensor(id: number): void;
+    executeOp(
+      name: string,
+      attributes: readonly OpAttribute[],
+      inputs: readonly number[],
+      outputs: number,
+    ): readonly Handle[];
+  };
+  /** Values are given back when as many tensors as have them are disposed. */
+  incRef(dataId: tf.DataId): void;
   executeSingleOutput(name: string, attributes: readonly OpAttribute[], inputs: readonly tf.TensorInfo[]): tf.Tensor;
   executeMultipleOutputs(
     name: string,

@@ -5,8 +5,9 @@ import { fileURLToPath } from 'node:url';
 
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs-core';
+import * as tfl from '@tensorflow/tfjs-layers';
 
-import { describeConformance, normals } from '../conformance.ts';
+import { describeConformance, distance, normals } from '../conformance.ts';
 import type { Engine } from '../engine.ts';
 import { openEngine } from '../open.ts';
 import { buildModel } from '../../model/build.ts';
@@ -14,6 +15,7 @@ import { createOptimizer } from '../../training/optimizer.ts';
 import { computeStep, parametersOf } from '../../training/step.ts';
 import type { Op } from '../../config/definition.ts';
 import { loadNative } from './load.ts';
+import { hasOneDnn } from './onednn.ts';
 
 const loading = loadNative('@tensorflow/tfjs-node');
 if (loading.kind === 'failed') console.log(`not run: the tests of native TensorFlow: ${loading.reason}`);
@@ -82,6 +84,74 @@ describeNative('native TensorFlow', () => {
     const actual = await train(branch, 5);
     actual.forEach((loss, step) => expect(Math.abs(loss - expected[step]!)).toBeLessThan(1e-3));
     expect(actual[4]).toBeLessThan(actual[0]!);
+  });
+
+  it.each([
+    ['adam', { kind: 'adam', beta1: 0.9, beta2: 0.999, epsilon: 1e-7 }],
+    ['adamw, far from zero', { kind: 'adamw', beta1: 0.8, beta2: 0.99, epsilon: 0.1 }],
+    ['momentum', { kind: 'sgd', momentum: 0.9, nesterov: false }],
+    ['nesterov', { kind: 'sgd', momentum: 0.9, nesterov: true }],
+  ] as const)('takes the steps of the formula: %s', async (_, settings) => {
+    const shapes = [[7, 5], [3], [2, 3, 1, 4]];
+    const walk = async (backend: string): Promise<Float32Array[]> => {
+      await tf.setBackend(backend);
+      const parameters = shapes.map((shape, index) => ({
+        variable: tf.variable(tf.tensor(normals(shape, index), shape)),
+        decays: index !== 1,
+      }));
+      const optimizer = createOptimizer(settings, parameters, 0.1);
+      for (const lr of [0.1, 0.03, 0.02]) {
+        const gradients = shapes.map((shape, index) => tf.tensor(normals(shape, 10 * lr + index), shape));
+        optimizer.apply(gradients, lr);
+        tf.dispose(gradients);
+      }
+      const { slots } = await optimizer.state();
+      optimizer.dispose();
+      const values = await Promise.all(parameters.map(async ({ variable }) => variable.data<'float32'>()));
+      tf.dispose(parameters.map(({ variable }) => variable));
+      return [...values, ...slots];
+    };
+    const expected = await walk('cpu');
+    const actual = await walk('tensorflow');
+    // TensorFlow takes 1 − β in float32, which is worth some 10⁻⁵ where β is near 1.
+    actual.forEach((values, index) => expect(distance(values, expected[index]!)).toBeLessThan(1e-4));
+  });
+
+  it.each([
+    ['valid', 2, 2],
+    ['same', 3, 2],
+    ['same', 2, 3],
+  ] as const)(
+    'gives the gradient of equal maxima to the same pixel: %s, %d, stride %d',
+    async (padding, size, stride) => {
+      const layer = tfl.layers.maxPooling2d({ poolSize: size, strides: stride, padding });
+      const shape = [2, 7, 9, 5] as [number, number, number, number];
+      const derive = async (backend: string): Promise<Float32Array> => {
+        await tf.setBackend(backend);
+        return tf.tidy(() => {
+          const x = tf.variable(
+            tf.tensor(
+              normals(shape, 1).map((value) => Math.max(0, Math.round(value))),
+              shape,
+            ),
+          );
+          const { grads } = tf.variableGrads(() => {
+            const y = layer.apply(x, { training: true }) as tf.Tensor;
+            return tf.sum<tf.Scalar>(tf.mul(y, tf.tensor(normals(y.shape, 2), y.shape)));
+          }, [x]);
+          return grads[x.name]!.dataSync<'float32'>().slice();
+        });
+      };
+      expect(distance(await derive('tensorflow'), await derive('cpu'))).toBeLessThan(1e-6);
+    },
+  );
+
+  it('leaves operations of oneDNN alone where TensorFlow does, or where they cannot be called', () => {
+    const { backend } = loading as Extract<typeof loading, { kind: 'loaded' }>;
+    expect(hasOneDnn({ ...backend, isUsingGpuDevice: true })).toBe(false);
+    process.env['TF_ENABLE_ONEDNN_OPTS'] = '0';
+    expect(hasOneDnn(backend)).toBe(false);
+    Reflect.deleteProperty(process.env, 'TF_ENABLE_ONEDNN_OPTS');
   });
 
   it('trains in flat memory', async () => {

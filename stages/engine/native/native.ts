@@ -5,9 +5,13 @@ import * as tf from '@tensorflow/tfjs-core';
 
 import { refuse, stopBackend, type Driver, type Refused, type Started } from '../driver.ts';
 import { setNativeActivations } from './activation.ts';
+import { setNativeConvolution } from './convolution.ts';
 import { describeGpu } from './device.ts';
 import { loadedPackage, loadNative, type NativeBackend } from './load.ts';
 import { setNativeNormalization } from './normalization.ts';
+import { hasOneDnn } from './onednn.ts';
+import { setNativeOptimizers } from './optimize.ts';
+import { setNativePooling } from './pooling.ts';
 
 const cpuPackage = '@tensorflow/tfjs-node';
 const gpuPackage = '@tensorflow/tfjs-node-gpu';
@@ -45,13 +49,26 @@ function startProcessor(): Started | Refused {
   return loading.kind === 'failed' ? refuse(loading.reason) : begin(loading.backend, 'CPU', []);
 }
 
-function begin({ binding }: NativeBackend, processor: 'CPU' | 'GPU', notes: readonly string[]): Started {
+let registered = false;
+
+/** A process has one native backend, so that its kernels are registered once. */
+function registerKernels(native: NativeBackend): void {
+  if (registered) return;
+  registered = true;
+  const oneDnn = hasOneDnn(native);
   setNativeNormalization();
   setNativeActivations();
+  setNativeConvolution({ oneDnn });
+  if (oneDnn) setNativePooling();
+  if (!native.isUsingGpuDevice) setNativeOptimizers();
+}
+
+function begin(native: NativeBackend, processor: 'CPU' | 'GPU', notes: readonly string[]): Started {
+  registerKernels(native);
   return {
     kind: 'started',
     backend: 'tensorflow',
-    version: `tfjs ${tf.version_core}, TensorFlow ${binding.TF_Version} (${processor})`,
+    version: `tfjs ${tf.version_core}, TensorFlow ${native.binding.TF_Version} (${processor})`,
     ...(processor === 'GPU' ? { device: describeGpu() } : {}),
     notes,
     stop: () => stopBackend('tensorflow'),

@@ -4,19 +4,15 @@ import * as tf from '@tensorflow/tfjs-core';
 
 import { fuseNormalization } from '../norm-layers.ts';
 import type { NativeBackend, OpAttribute } from './load.ts';
+import { addKernel, attribute, backendName, floatType, type NamedTensors } from './operation.ts';
 
 const kernelName = 'NativeBatchNormTraining';
 const gradientName = 'NativeBatchNormTrainingGradient';
-const backendName = 'tensorflow';
-
-let registered = false;
 
 /** Makes the layers use it while native TensorFlow is the active backend. */
 export function setNativeNormalization(): void {
-  if (registered) return;
-  registered = true;
-  tf.registerKernel({ kernelName, backendName, kernelFunc: forward });
-  tf.registerKernel({ kernelName: gradientName, backendName, kernelFunc: backward });
+  addKernel(kernelName, forward);
+  addKernel(gradientName, backward);
   tf.registerGradient({
     kernelName,
     inputsToSave: ['x', 'gamma'],
@@ -31,19 +27,16 @@ export function setNativeNormalization(): void {
   fuseNormalization(backendName, { batch: kernelName });
 }
 
-type KernelArguments = Parameters<tf.KernelFunc>[0];
-
 /** x [..., channels], gamma, beta → y, mean, biased variance, and three tensors that only the gradient understands. */
-function forward({ inputs, attrs, backend }: KernelArguments): tf.TensorInfo[] {
+function forward(native: NativeBackend, inputs: NamedTensors, options: unknown): tf.TensorInfo[] {
   const { x, gamma, beta } = inputs as Record<'x' | 'gamma' | 'beta', tf.Tensor>;
-  const native = backend as unknown as NativeBackend;
   const images = asImages(x);
   // The averages that it would update: none.
   const none = tf.tensor1d([], 'float32');
   const operands = [images, gamma, beta, none, none];
   const [y, mean, variance, ...rest] = native.executeMultipleOutputs(
     'FusedBatchNormV3',
-    attributesOf(native, attrs),
+    attributesOf(native, options),
     operands,
     6,
   ) as [tf.Tensor, tf.Tensor, tf.Tensor, ...tf.Tensor[]];
@@ -55,14 +48,13 @@ function forward({ inputs, attrs, backend }: KernelArguments): tf.TensorInfo[] {
   return outs;
 }
 
-function backward({ inputs, attrs, backend }: KernelArguments): tf.TensorInfo[] {
-  const { dy, x, gamma, mean, spread, extra } = inputs as Record<string, tf.Tensor>;
-  const native = backend as unknown as NativeBackend;
+function backward(native: NativeBackend, inputs: NamedTensors, options: unknown): tf.TensorInfo[] {
+  const { dy, x, gamma, mean, spread, extra } = inputs;
   const [gradient, images] = [asImages(dy!), asImages(x!)];
   const operands = [gradient, images, gamma!, mean!, spread!, extra!];
   const [dx, dGamma, dBeta, ...unused] = native.executeMultipleOutputs(
     'FusedBatchNormGradV3',
-    attributesOf(native, attrs),
+    attributesOf(native, options),
     operands,
     5,
   ) as [tf.Tensor, tf.Tensor, tf.Tensor, ...tf.Tensor[]];
@@ -77,13 +69,13 @@ function asImages(x: tf.Tensor): tf.Tensor {
   return tf.reshape(x, x.rank === 4 ? x.shape : [x.size / channels, 1, 1, channels]);
 }
 
-function attributesOf({ binding }: NativeBackend, attrs: KernelArguments['attrs']): OpAttribute[] {
-  const { epsilon } = attrs as unknown as { epsilon: number };
+function attributesOf(native: NativeBackend, options: unknown): OpAttribute[] {
+  const { epsilon } = options as { epsilon: number };
   return [
-    { name: 'T', type: binding.TF_ATTR_TYPE, value: binding.TF_FLOAT },
-    { name: 'U', type: binding.TF_ATTR_TYPE, value: binding.TF_FLOAT },
-    { name: 'epsilon', type: binding.TF_ATTR_FLOAT, value: epsilon },
-    { name: 'data_format', type: binding.TF_ATTR_STRING, value: 'NHWC' },
-    { name: 'is_training', type: binding.TF_ATTR_BOOL, value: true },
+    floatType(native),
+    floatType(native, 'U'),
+    attribute(native, 'FLOAT', 'epsilon', epsilon),
+    attribute(native, 'STRING', 'data_format', 'NHWC'),
+    attribute(native, 'BOOL', 'is_training', true),
   ];
 }
