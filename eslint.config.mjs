@@ -53,6 +53,7 @@ export default tseslint.config(
       'artifacts',
       'reports',
       'stages/engine/assembly', // AssemblyScript
+      'test/remote/servers/python', // installed there
     ],
   },
   eslint.configs.recommended,

@@ -28,10 +28,10 @@ export async function collectFromRemote(
     collectRemoteRuns(project, access.value, { scope, grace: milliseconds, dry, signal }),
   );
   if (!done.ok) return done;
-  const { runs, files, bytes } = done.value;
+  const { runs, files, bytes, rewritten } = done.value;
   const { name } = access.value;
   const text = isSet(invocation, 'json')
-    ? JSON.stringify({ remote: name, runs, files, bytes, dry })
+    ? JSON.stringify({ remote: name, runs, files, bytes, rewritten, dry })
     : `${dry ? 'would remove' : 'removed'} ${formatCount(runs, 'run')} and ${formatCount(files, 'file')} from ${name}: ${formatBytes(bytes)}`;
   invocation.io.stdout.write(`${text}\n`);
   return ok(exitCodes.done);

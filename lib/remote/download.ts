@@ -15,6 +15,7 @@ import type { LargeObject, Located, PackedObject } from './contents.ts';
 import { blobKey } from './keys.ts';
 import type { Sha256 } from './keys.ts';
 import type { LocalCache } from './local.ts';
+import { findMove, movedTo } from './moves.ts';
 import { sha256, sha256Aside } from './pack.ts';
 import { inParallel } from './pool.ts';
 import { RemoteFault, isKind } from './problem.ts';
@@ -62,7 +63,8 @@ export class Downloader {
     for (let reading = 1; wanted.length > 0 && reading <= readings; reading++) {
       const bytes = await this.#readOrMiss(blobKey(blob), range);
       if (bytes === undefined) {
-        for (const { digest } of wanted) lost.set(digest, `object ${digest} is not there any more`);
+        this.#progress.bytes -= range.length;
+        await this.#readMoved(blob, wanted, lost);
         return;
       }
       const sound: { digest: Digest; bytes: Uint8Array }[] = [];
@@ -77,6 +79,22 @@ export class Downloader {
     }
     for (const { digest } of wanted) lost.set(digest, damaged(digest));
     this.#progress.moved(range.length);
+  }
+
+  /** Of a pack that is gone: a gc may have rewritten it, perhaps since its name was read. */
+  async #readMoved(blob: Sha256, objects: readonly PackedObject[], lost: Map<Digest, string>): Promise<void> {
+    const move = await findMove(this.#storage, blob);
+    const found: PackedObject[] = [];
+    for (const object of objects) {
+      const moved = movedTo(move, object);
+      if (moved === undefined || moved.blob === blob)
+        lost.set(object.digest, `object ${object.digest} is not there any more`);
+      else found.push(moved);
+    }
+    for (const stretch of stretchesOf(found)) {
+      this.#progress.bytes += stretch.range.length;
+      await this.#readStretch(stretch, lost);
+    }
   }
 
   async #readLarge(object: LargeObject, lost: Map<Digest, string>): Promise<void> {

@@ -3,6 +3,7 @@
 //   dagrun-remote.json                      {"version":1}: what this place is
 //   blobs/ab/cdef…                          bytes under their SHA-256: a pack of small objects, or a piece of a large one
 //   packs/<SHA-256 of the pack>             the index of a pack (pack.ts); a pack without one counts as not there
+//   moved/<SHA-256 of a pack>               where the objects of a pack are that gc has rewritten (moves.ts)
 //   contents/ab/cdef…                       where the objects of a run lie (contents.ts), under its SHA-256
 //   runs/ab/<fingerprint>/<result>.json     a run entry and the name of its contents (envelope.ts)
 //   history/<group>/<fingerprint>-<result>  a marker for each run of a group
@@ -49,6 +50,10 @@ export function shaOfKey(key: string): Sha256 | undefined {
 
 export function packKey(sha: Sha256): string {
   return `packs/${sha}`;
+}
+
+export function movedKey(sha: Sha256): string {
+  return `moved/${sha}`;
 }
 
 export function runFolder(fingerprint: Digest): string {

@@ -150,7 +150,12 @@ export class OpenDalStorage implements Storage {
 
   async write(key: string, bytes: Uint8Array): Promise<void> {
     const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    await this.#ask(key, (operator) => operator.write(key, buffer));
+    try {
+      await this.#ask(key, (operator) => operator.write(key, buffer));
+    } catch (error) {
+      // Not every store says in other words that it is the bucket which is not there.
+      throw isKind(error, 'missing') ? noPlace(this.label) : error;
+    }
   }
 
   async remove(keys: readonly string[]): Promise<void> {
@@ -172,12 +177,7 @@ export class OpenDalStorage implements Storage {
     const says = this.#scrub(messageOf(error));
     const { credentialHint, label } = this.#options;
     const at = key === '' ? label : `${label}: "${key}"`;
-    if (/NoSuchBucket|ContainerNotFound|bucket does not exist|NoSuchContainer/i.test(says))
-      return new RemoteFault(
-        'no-place',
-        `${label}: the bucket does not exist`,
-        'create it, or correct the url of the remote',
-      );
+    if (/NoSuchBucket|ContainerNotFound|bucket does not exist|NoSuchContainer/i.test(says)) return noPlace(label);
     if (
       /SignatureDoesNotMatch|InvalidAccessKeyId|AuthenticationFailed|AuthorizationFailure|status: 40[13]|^PermissionDenied/.test(
         says,
@@ -214,6 +214,14 @@ export class OpenDalStorage implements Storage {
       '$1***',
     );
   }
+}
+
+function noPlace(label: string): RemoteFault {
+  return new RemoteFault(
+    'no-place',
+    `${label}: the bucket does not exist`,
+    'create it, or correct the url of the remote',
+  );
 }
 
 function describe(key: string, metadata: Metadata): StoredFile | undefined {

@@ -42,9 +42,13 @@ export class PackBuilder {
   #objects: Omit<PackedObject, 'blob'>[] = [];
   #size = 0;
 
+  hasRoom(bytes: number): boolean {
+    return this.#size + bytes <= pieceSize;
+  }
+
   /** False where the object has no room any more: finish() first. */
   add(digest: Digest, bytes: Uint8Array): boolean {
-    if (this.#size + bytes.length > pieceSize) return false;
+    if (!this.hasRoom(bytes.length)) return false;
     this.#objects.push({ kind: 'packed', digest, size: bytes.length, sha: sha256(bytes), offset: this.#size });
     this.#parts.push(bytes);
     this.#size += bytes.length;

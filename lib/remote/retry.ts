@@ -17,6 +17,9 @@ export interface RetryOptions {
 
 export const usualRetries = { attempts: 5, pause: 250, longest: 10_000, timeout: 60_000 } as const;
 
+/** Milliseconds that the last request of an interrupted command may take. */
+const farewell = 5000;
+
 export class RetryingStorage implements Storage {
   readonly label: string;
   readonly readOnly: boolean;
@@ -63,15 +66,18 @@ export class RetryingStorage implements Storage {
 
   async remove(keys: readonly string[]): Promise<void> {
     if (this.readOnly) throw readOnlyFault(this.label);
-    if (keys.length > 0) await this.#persist(keys.length << 10, () => this.#inner.remove(keys));
+    const work = (): Promise<void> => this.#inner.remove(keys);
+    // One file goes also after an interruption: whoever ends takes the registration away that would keep others waiting.
+    if (keys.length === 1 && this.#options.signal.aborted) await this.#limited(farewell, work);
+    else if (keys.length > 0) await this.#persist(keys.length << 10, work);
   }
 
   async #persist<T>(bytes: number, work: () => Promise<T>): Promise<T> {
-    const { attempts, signal } = this.#options;
+    const { attempts, signal, timeout } = this.#options;
     for (let attempt = 1; ; attempt++) {
       if (signal.aborted) throw new RemoteFault('interrupted', 'interrupted');
       try {
-        return await this.#limited(bytes, work);
+        return await this.#heeding(this.#limited(timeout + (bytes / (64 << 10)) * 1000, work));
       } catch (error) {
         if (!isKind(error, 'transient', 'offline') || attempt >= attempts) throw error;
       }
@@ -79,9 +85,23 @@ export class RetryingStorage implements Storage {
     }
   }
 
+  /** Ends at once when interrupted, however long the peer says nothing. */
+  async #heeding<T>(request: Promise<T>): Promise<T> {
+    const { signal } = this.#options;
+    let stop = (): void => undefined;
+    const interrupted = new Promise<never>((_resolve, reject) => {
+      stop = () => reject(new RemoteFault('interrupted', 'interrupted'));
+      signal.addEventListener('abort', stop);
+    });
+    try {
+      return await Promise.race([request, interrupted]);
+    } finally {
+      signal.removeEventListener('abort', stop);
+    }
+  }
+
   /** What is given up goes on in the background and is not listened to any more. */
-  async #limited<T>(bytes: number, work: () => Promise<T>): Promise<T> {
-    const limit = this.#options.timeout + (bytes / (64 << 10)) * 1000;
+  async #limited<T>(limit: number, work: () => Promise<T>): Promise<T> {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_resolve, reject) => {
       const fault = new RemoteFault(

@@ -4,8 +4,8 @@
 // failed, and where an authority is named (`ca`), OpenDAL speaks to a relay in this process, which speaks TLS with the server.
 
 import { readFileSync } from 'node:fs';
-import { createServer, request as requestHttp } from 'node:http';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createServer } from 'node:http';
+import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http';
 import { Agent, request as requestHttps } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { connect, createSecureContext, rootCertificates } from 'node:tls';
@@ -102,7 +102,7 @@ export async function startRelay(endpoint: string, { ca, keepHost }: RelayOption
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}${pathname.replace(/\/$/, '')}`;
 }
 
-function handOn(asked: IncomingMessage, onward: ReturnType<typeof requestHttp>, answer: ServerResponse): void {
+function handOn(asked: IncomingMessage, onward: ClientRequest, answer: ServerResponse): void {
   // Whoever breaks off, the other side is to see a broken connection and no answer of ours.
   onward.on('error', () => answer.destroy());
   answer.on('close', () => onward.destroy());
