@@ -30,6 +30,15 @@ describe('a missing dep of a late stage', () => {
     },
   );
 
+  it('is none in a dvc.yaml, where an earlier command may make it unsaid', async () => {
+    const stages = {
+      first: { cmd: 'echo 1 > made; echo 1 > unsaid', outs: ['made'] },
+      last: { cmd: 'cat unsaid > end', deps: ['made', 'unsaid'], outs: ['end'] },
+    };
+    rig.pipeline({ stages }, 'dvc.yaml');
+    expect((await rig.good(['--file', 'dvc.yaml'])).executed).toEqual(['first', 'last']);
+  });
+
   it('is told together with all others', async () => {
     pipeline({ deps: ['made', 'no'] }, { other: { cmd: 'true', deps: ['made', 'nothing'] } });
     expect((await rig.repro()).failed).toEqual(['last', 'other']);

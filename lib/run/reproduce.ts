@@ -17,6 +17,7 @@ import type { Blocked, FailurePolicy, Outcome } from '../plan/schedule.ts';
 import type { Fingerprint } from '../plan/parts.ts';
 import type { LockEntry } from '../plan/record.ts';
 import type { Plan } from '../plan/select.ts';
+import { isDvcFile } from '../workspace/lockfile.ts';
 import { gatherEvidence, rememberedOuts } from './evidence.ts';
 import { executeStage } from './execute.ts';
 import { settled } from './inputs.ts';
@@ -227,6 +228,8 @@ class Reproduction {
     const { policy, ordered, allowMissing } = this.#options;
     // Otherwise whatever can be run is: those stages fail when their turn comes.
     if (faults.length > 0 || policy !== 'stop' || ordered || allowMissing) return;
+    // What DVC runs runs here: a dep that an earlier command makes without saying so.
+    if (isDvcFile(this.#project.pipeline.file)) return;
     for (const [index, reasons] of await findShortages(this.#project, this.#plan)) this.#failEarly(index, reasons);
   }
 

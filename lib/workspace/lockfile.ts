@@ -23,7 +23,12 @@ const version = 1;
 /** `pipeline.yaml` → `pipeline.lock`. DVC's own dvc.lock is left alone: `dvc.yaml` → `dvc.dagrun.lock`. */
 export function lockFileFor(pipelineFile: string): string {
   const stem = pipelineFile.replace(/\.(ya?ml|json)$/i, '');
-  return /(^|\/)dvc$/.test(stem) ? `${stem}.dagrun.lock` : `${stem}.lock`;
+  return isDvcFile(pipelineFile) ? `${stem}.dagrun.lock` : `${stem}.lock`;
+}
+
+/** A file that DVC reads too. */
+export function isDvcFile(pipelineFile: string): boolean {
+  return /(^|\/)dvc\.(ya?ml|json)$/i.test(pipelineFile);
 }
 
 export function encodeLock(lock: Lock): string {
