@@ -10,7 +10,8 @@ import { batchSizeFor, batchSizeOf } from '../model/capacity.ts';
 import { folderSource, loadModel } from '../model/files.ts';
 import { predictLogits, type ImageShape } from '../model/logits.ts';
 import type { Signals } from '../threads/signals.ts';
-import { countThreads, openTeam, shareCores, type StartMember, type Team } from '../threads/team.ts';
+import type { StartMember } from '../threads/member.ts';
+import { countThreads, openTeam, shareCores, type Team } from '../threads/team.ts';
 
 /** Throws a StageFailure unless the model takes images of this shape and gives one logit for each class. */
 export function checkModel(model: tfl.LayersModel, shape: ImageShape, classes: number): void {

@@ -4,9 +4,15 @@ import { parentPort, receiveMessageOnPort, workerData, type MessagePort } from '
 
 import { StageFailure } from '../context/fail.ts';
 import { loadModule } from './load.ts';
-import { openSignals, Stopped } from './signals.ts';
+import { openSignals, Stopped, type Signals } from './signals.ts';
 import { commandCounter, finishedCounter } from './counters.ts';
-import type { StartMember } from './team.ts';
+
+/** What a member's program gets at its start (`index` from 1: the leader is 0), and what it does with each command. */
+export type StartMember = (
+  data: unknown,
+  signals: Signals,
+  index: number,
+) => Promise<(command: unknown) => Promise<void>>;
 
 /** What a member is started with. */
 export interface MemberData {

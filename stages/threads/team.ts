@@ -27,13 +27,6 @@ export interface TeamOptions {
   readonly heapMegabytes?: number;
 }
 
-/** What a member's program gets at its start (`index` from 1: the leader is 0), and what it does with each command. */
-export type StartMember = (
-  data: unknown,
-  signals: Signals,
-  index: number,
-) => Promise<(command: unknown) => Promise<void>>;
-
 export interface Team {
   /** At most. */
   readonly threads: number;

@@ -12,7 +12,7 @@ import { predictLogits, type ImageShape } from '../model/logits.ts';
 import { permutation, randomOf } from '../random/random.ts';
 import { loadModule } from '../threads/load.ts';
 import type { Signals } from '../threads/signals.ts';
-import type { StartMember } from '../threads/team.ts';
+import type { StartMember } from '../threads/member.ts';
 import { createAugmenter, type Augmenter } from './augment.ts';
 import { gatherAugmented, partsOf } from './batch.ts';
 import { localSum, sharedSum, type GradientSum } from './gradient-sum.ts';
