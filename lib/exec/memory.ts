@@ -51,9 +51,11 @@ export class MemoryMeter {
 
   #sample(group: number): void {
     const before = cpuTime();
-    this.#note(measure(commandProcesses(group)));
+    const bytes = measure(commandProcesses(group));
+    this.#note(bytes);
     this.#spent += cpuTime() - before;
-    this.#later(group, pauseAfter(performance.now() - this.#started, this.#spent));
+    // Where nothing was seen yet, the cost of a first look is no reason to wait for long.
+    this.#later(group, pauseAfter(performance.now() - this.#started, bytes === null ? 0 : this.#spent));
   }
 
   #later(group: number, pause: number): void {
