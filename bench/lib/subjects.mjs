@@ -4,7 +4,7 @@ import { existsSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { WORK, which } from './install.mjs';
 import { interleave, peakMemory, timeProcess } from './measure.mjs';
-import { baseEnv, commitAll, deleteOuts, startAfresh, stopTool, writeProject } from './tools.mjs';
+import { baseEnv, commitAll, removeOuts, startAfresh, stopTool, writeProject } from './tools.mjs';
 
 /** @typedef {import('./cases.mjs').Case} Case */
 /** @typedef {import('./tools.mjs').Tool} Tool */
@@ -31,7 +31,7 @@ function faultInOuts(dir, shape) {
 function prepare(row, shape, { dir, tool }) {
   if (tool === undefined) return;
   if (row.kind === 'cold') startAfresh(tool, dir, shape);
-  if (row.kind === 'restore') deleteOuts(dir);
+  if (row.kind === 'restore') removeOuts(dir);
   if (row.kind !== 'hash') return;
   if (!existsSync(join(dir, '.dagrun')))
     throw new Error(`${dir}/.dagrun: the stat index is not where the bench expects it`);

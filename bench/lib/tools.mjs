@@ -1,7 +1,7 @@
 // How each tool is started, given a fresh project and stopped. Formats are in dialects.mjs, versions in install.mjs.
 
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, symlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { dialects, writeSources } from './dialects.mjs';
 import { DAGRUN, MODULES, WORK, findPrograms } from './install.mjs';
@@ -131,21 +131,25 @@ export function commitAll(dir, env = baseEnv()) {
     execFileSync('git', args, { cwd: dir, env, stdio: 'ignore' });
 }
 
-/** @param {string} dir */
-export function deleteOuts(dir) {
-  for (const name of readdirSync(join(dir, 'out'))) rmSync(join(dir, 'out', name), { recursive: true });
-}
-
 let retired = 0;
 
 /**
- * Sources and pipeline only, in a new folder of the same name: the next run is the first. What was there is put aside, not deleted, as ext4 is slow
- * to make files for seconds after many were deleted. @param {Tool} tool @param {string} dir @param {Shape} shape
+ * What a round left is put aside, not deleted: an ext4 without a journal looks at each file that was deleted in the last minutes before it makes a new one.
+ * @param {string} place of the tool's folder @param {string} path
  */
+const putAside = (place, path) => renameSync(path, `${place}-${retired++}`);
+
+/** Sources and pipeline only, in a new folder of the same name: the next run is the first. @param {Tool} tool @param {string} dir @param {Shape} shape */
 export function startAfresh(tool, dir, shape) {
   stopTool(tool, dir);
-  renameSync(join(dir, '..'), `${join(dir, '..')}-${retired++}`);
+  putAside(join(dir, '..'), join(dir, '..'));
   writeProject(tool, dir, shape);
+}
+
+/** The folder of the outs is there, and empty. @param {string} dir */
+export function removeOuts(dir) {
+  putAside(join(dir, '..'), join(dir, 'out'));
+  mkdirSync(join(dir, 'out'));
 }
 
 /** Projects whose tool may have left a daemon. @type {Map<string, Tool>} */
