@@ -1,6 +1,6 @@
 // One case, prepared and measured: writes the projects, makes every run what it claims to be, and checks it afterwards.
 
-import { existsSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { WORK, which } from './install.mjs';
 import { interleave, peakMemory, timeProcess } from './measure.mjs';
@@ -27,15 +27,19 @@ function faultInOuts(dir, shape) {
   return undefined;
 }
 
+/** All that is known of files, but not the parsed pipeline: these rows are about hashing. @param {string} state */
+function forgetHashes(state) {
+  if (!existsSync(state)) throw new Error(`${state}: the stat index is not where the bench expects it`);
+  for (const name of readdirSync(state))
+    if (!name.startsWith('compiled-')) rmSync(join(state, name), { recursive: true });
+}
+
 /** @param {Case} row @param {import('./pipelines.mjs').Shape} shape @param {Subject} subject */
 function prepare(row, shape, { dir, tool }) {
   if (tool === undefined) return;
   if (row.kind === 'cold') startAfresh(tool, dir, shape);
   if (row.kind === 'restore') removeOuts(dir);
-  if (row.kind !== 'hash') return;
-  if (!existsSync(join(dir, '.dagrun')))
-    throw new Error(`${dir}/.dagrun: the stat index is not where the bench expects it`);
-  rmSync(join(dir, '.dagrun'), { recursive: true });
+  if (row.kind === 'hash') forgetHashes(join(dir, '.dagrun'));
 }
 
 /** One checked run. @param {Case} row @param {import('./pipelines.mjs').Shape} shape @param {Subject} subject @returns {Promise<{ ms: number } | { fault: string }>} */
