@@ -107,6 +107,14 @@ describe('dagrun', () => {
     expect(run.stderr).toContain('nowhere');
   });
 
+  it('so is a current folder that was removed', () => {
+    const script = 'mkdir gone && cd gone && rmdir ../gone && exec "$0" "$1" status';
+    const args = ['-c', script, process.execPath, cliPath];
+    const run = spawnSync('sh', args, { cwd: rig.root, encoding: 'utf8' });
+    expect(run.status).toBe(2);
+    expect(run.stderr).toContain('the current folder does not exist any more');
+  });
+
   it('all faults of a pipeline file are told at once, each with a place, and near misses with a hint', async () => {
     rig.pipeline(
       [

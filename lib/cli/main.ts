@@ -6,7 +6,7 @@ import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { exitCodeOf, exitCodes, failure, renderFault } from '../core/failure.ts';
 import type { CommandFailure, ExitCode } from '../core/failure.ts';
-import { err, messageOf, ok } from '../core/result.ts';
+import { codeOf, err, messageOf, ok } from '../core/result.ts';
 import type { Result } from '../core/result.ts';
 import { suggest } from '../core/suggest.ts';
 import { globalOptions, renderHelp, toParseArgs } from './command.ts';
@@ -155,7 +155,8 @@ function readInvocation(
   if (positionals.length < least) return usage(`\`dagrun ${command.name}\` needs ${command.args}`);
   if (positionals.length > most) return usage(`"${positionals[most]!}" is one argument too many`);
   const { dir, file } = values;
-  const cwd = resolve(typeof dir === 'string' ? dir : '.');
+  const cwd = resolvePlace(typeof dir === 'string' ? dir : '.');
+  if (cwd === undefined) return usage('the current folder does not exist any more', 'change into one that does');
   if (statSync(cwd, { throwIfNoEntry: false })?.isDirectory() !== true)
     return usage(`there is no folder ${cwd}`, 'check the path after -C');
   return ok({
@@ -165,4 +166,14 @@ function readInvocation(
     file: typeof file === 'string' ? file : undefined,
     io,
   });
+}
+
+/** Undefined: relative to a folder that was removed under us. */
+function resolvePlace(dir: string): string | undefined {
+  try {
+    return resolve(dir);
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT') throw error;
+    return undefined;
+  }
 }
