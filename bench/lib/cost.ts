@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 
-/** Seconds of the wall clock, and of processors taken by the children of this process meanwhile. */
+/** Seconds of the wall clock, and of processors meanwhile. */
 export interface Cost {
   readonly wall: number;
   readonly processor: number;
@@ -15,8 +15,20 @@ function childTime(): number {
   return (Number(fields[13]) + Number(fields[14])) / 100;
 }
 
-export async function cost(action: () => Promise<void>): Promise<Cost> {
-  const [wall, processor] = [performance.now(), childTime()];
+/** Seconds that all processors of the machine have been at work, whoever for. */
+export function busyTime(): number {
+  const [, user, nice, system] = readFileSync('/proc/stat', 'latin1').split(/\s+/, 4).map(Number) as [
+    number,
+    number,
+    number,
+    number,
+  ];
+  return (user + nice + system) / 100;
+}
+
+/** @param processorTime - counts seconds of processors; those of the children of this process where none is given */
+export async function cost(action: () => Promise<void>, processorTime: () => number = childTime): Promise<Cost> {
+  const [wall, processor] = [performance.now(), processorTime()];
   await action();
-  return { wall: (performance.now() - wall) / 1000, processor: childTime() - processor };
+  return { wall: (performance.now() - wall) / 1000, processor: processorTime() - processor };
 }

@@ -5,12 +5,14 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { Cluster, missingProgram } from '../../test/slurm/cluster.ts';
+import { busyTime, cost as costOf } from '../lib/cost.ts';
+import type { Cost } from '../lib/cost.ts';
 
 const { values } = parseArgs({
   options: {
@@ -24,28 +26,8 @@ const [rounds, many, chain] = [Number(values.rounds), Number(values.stages), Num
 const cli = fileURLToPath(new URL('../../dist/cli.cjs', import.meta.url));
 const command = (name: string): string => `echo ${name} > ${name}`;
 
-/** Seconds of the wall clock, and of processors: those of the whole machine, since a job's own processes are children of Slurm's daemons. */
-interface Cost {
-  readonly wall: number;
-  readonly processor: number;
-}
-
-/** Seconds that all processors have been at work. */
-function busyTime(): number {
-  const [, user, nice, system] = readFileSync('/proc/stat', 'latin1').split(/\s+/, 4).map(Number) as [
-    number,
-    number,
-    number,
-    number,
-  ];
-  return (user + nice + system) / 100;
-}
-
-async function cost(action: () => Promise<void>): Promise<Cost> {
-  const [wall, processor] = [performance.now(), busyTime()];
-  await action();
-  return { wall: (performance.now() - wall) / 1000, processor: busyTime() - processor };
-}
+/** Processors of the whole machine count, since a job's own processes are children of Slurm's daemons. */
+const cost = (action: () => Promise<void>): Promise<Cost> => costOf(action, busyTime);
 
 async function run(program: string, args: readonly string[], folder: string, cluster: Cluster): Promise<void> {
   const child = spawn(program, args, {

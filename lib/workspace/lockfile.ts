@@ -22,13 +22,17 @@ const version = 1;
 
 /** `pipeline.yaml` → `pipeline.lock`. DVC's own dvc.lock is left alone: `dvc.yaml` → `dvc.dagrun.lock`. */
 export function lockFileFor(pipelineFile: string): string {
-  const stem = pipelineFile.replace(/\.(ya?ml|json)$/i, '');
+  const stem = stemOf(pipelineFile);
   return isDvcFile(pipelineFile) ? `${stem}.dagrun.lock` : `${stem}.lock`;
 }
 
 /** A file that DVC reads too. */
 export function isDvcFile(pipelineFile: string): boolean {
-  return /(^|\/)dvc\.(ya?ml|json)$/i.test(pipelineFile);
+  return /(^|\/)dvc$/.test(stemOf(pipelineFile));
+}
+
+function stemOf(pipelineFile: string): string {
+  return pipelineFile.replace(/\.(ya?ml|json)$/i, '');
 }
 
 export function encodeLock(lock: Lock): string {
