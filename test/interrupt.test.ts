@@ -149,7 +149,9 @@ describe('41. an interrupted run', () => {
       await new Promise((resolve) => setTimeout(resolve, (length * round) / 9));
       run.signal(round % 3 === 0 ? 'SIGTERM' : 'SIGINT');
       const end = await run.end();
-      expect([0, 130]).toContain(end.code);
+      // Node.js takes its handlers away as the last thing it does: all has been said by then.
+      if (end.signal === null) expect([0, 130]).toContain(end.code);
+      else expect(end.output).toMatch(/\bin \d/);
       expect(end.output).not.toMatch(/bug|warning/);
       expect(findSurvivors(rig)).toEqual([]);
       expect(rig.has('.dagrun/lock')).toBe(false);

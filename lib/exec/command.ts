@@ -55,7 +55,9 @@ export async function runCommand(request: CommandRequest, tools: CommandTools): 
 async function runWith(channel: Channel, request: CommandRequest, tools: CommandTools): Promise<CommandEnd> {
   const spawned = await spawnCommand(channel, request, tools);
   try {
-    if (spawned.kind === 'failed' && request.stop.aborted) return { kind: 'stopped' };
+    if (spawned.kind === 'lost') await endFamily(familyOf(undefined, request), tools.grace);
+    if (spawned.kind !== 'started' && request.stop.aborted) return { kind: 'stopped' };
+    if (spawned.kind === 'lost') return { kind: 'signalled', signal: 'SIGKILL' };
     if (spawned.kind === 'failed') return { kind: 'not-started', message: explain(spawned.cause, request) };
     tools.watchdog?.started(spawned.pid);
     request.meter.start(spawned.pid);
@@ -98,7 +100,7 @@ async function follow(running: Running): Promise<CommandEnd> {
       await endLeftovers(running, received);
       return end;
     }
-    await endFamily(familyOf(running), tools.grace);
+    await endFamily(familyOf(running.group, request), tools.grace);
     await within(Promise.all([exited, received]), lastWait);
     return { kind: 'stopped' };
   } finally {
@@ -106,8 +108,8 @@ async function follow(running: Running): Promise<CommandEnd> {
   }
 }
 
-function familyOf({ group, request }: Running): Family {
-  return { group, marker: `${markerName}=${request.marker}` };
+function familyOf(group: number | undefined, { marker }: CommandRequest): Family {
+  return { group, marker: `${markerName}=${marker}` };
 }
 
 /** After the exit of the shell: true once its group is empty and its output has ended. Waits for that until the patience is over. */
@@ -124,8 +126,8 @@ async function isOver(running: Running, received: Promise<void>, stopped: Promis
  * A stage leaves nothing behind. Exempt is a real daemon only: one that left the process group and gave up the command's output.
  */
 async function endLeftovers(running: Running, received: Promise<void>): Promise<void> {
-  const { channel, request, tools } = running;
-  const family = familyOf(running);
+  const { channel, group, request, tools } = running;
+  const family = familyOf(group, request);
   const { members, strays } = findProcesses(family.group, family.marker);
   await endFamily(family, tools.grace);
   await within(received, lastWait);

@@ -7,8 +7,8 @@ import { codeOf } from '../core/result.ts';
 import { findProcesses, groupMembers, hasProc } from './processes.ts';
 
 export interface Family {
-  /** Process group: the id of its first process. */
-  readonly group: number;
+  /** Process group: the id of its first process. Undefined where nobody learnt it. */
+  readonly group: number | undefined;
   /** Entry in the environment (`NAME=value`) that no other command has. */
   readonly marker: string;
 }
@@ -17,8 +17,8 @@ export interface Family {
 const burial = 1;
 
 /** True while a process of the group lives. */
-export function isGroupAlive(group: number): boolean {
-  if (!exists(-group)) return false;
+export function isGroupAlive(group: number | undefined): boolean {
+  if (group === undefined || !exists(-group)) return false;
   // A zombie whose parent does not collect it can still be signalled.
   return !hasProc || groupMembers(group).length > 0;
 }
@@ -58,10 +58,11 @@ export async function comesTrue(condition: () => boolean, limit: number): Promis
 function signalFamily(family: Family, signal: 'SIGTERM' | 'SIGCONT' | 'SIGKILL'): void {
   if (process.platform === 'win32') {
     // There are no groups and nothing to ask with: the tree is ended by force.
-    if (signal !== 'SIGCONT') execFile('taskkill', ['/pid', String(family.group), '/t', '/f'], () => undefined);
+    if (signal !== 'SIGCONT' && family.group !== undefined)
+      execFile('taskkill', ['/pid', String(family.group), '/t', '/f'], () => undefined);
     return;
   }
-  sendSignal(-family.group, signal);
+  if (family.group !== undefined) sendSignal(-family.group, signal);
   for (const pid of findProcesses(family.group, family.marker).strays) sendSignal(pid, signal);
 }
 

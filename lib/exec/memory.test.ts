@@ -53,7 +53,7 @@ if (hasProc)
         const members = groupMembers(child.pid!);
         expect(members).toHaveLength(3);
         expect([...processTree(child.pid!)].sort()).toEqual([...members].sort());
-        expect(findProcesses(child.pid!, marker)).toEqual({ members, strays: [] });
+        expect(findProcesses(child.pid, marker)).toEqual({ members, strays: [] });
         expect(findProcesses(0, marker).strays).toEqual(members);
         expect(findProcesses(0, `${marker}x`).strays).toEqual([]);
       } finally {

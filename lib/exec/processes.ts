@@ -60,20 +60,16 @@ export interface Found {
   readonly strays: readonly number[];
 }
 
-/** Living processes of the group, and those whose environment at their start had the entry `marker` (`NAME=value`). */
-export function findProcesses(group: number, marker: string): Found {
+/** Living processes of the group, if there is one, and those whose environment at their start had the entry `marker` (`NAME=value`). */
+export function findProcesses(group: number | undefined, marker: string): Found {
   const members: number[] = [];
   const strays: number[] = [];
   const needle = Buffer.from(`${marker}\0`);
   for (const pid of hasProc ? allProcesses() : []) {
     const itsGroup = groupOf(pid);
+    if (itsGroup === undefined) continue;
     if (itsGroup === group) members.push(pid);
-    else if (
-      itsGroup !== undefined &&
-      pid !== process.pid &&
-      readProc(`/proc/${pid}/environ`)?.includes(needle) === true
-    )
-      strays.push(pid);
+    else if (pid !== process.pid && readProc(`/proc/${pid}/environ`)?.includes(needle) === true) strays.push(pid);
   }
   return { members, strays };
 }

@@ -2,7 +2,7 @@
 // which of the two it was.
 
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { hasProc } from './processes.ts';
@@ -140,12 +140,32 @@ if (hasProc)
     it('that is killed takes what it had started with it, and is not needed afterwards', async () => {
       const rig = new Rig();
       try {
-        const { end } = await rig.run('sleep 600 & echo $! > pid; kill -9 $PPID; wait');
+        // The runner has heard of the start once it has heard a line.
+        const command = 'sleep 600 & echo $! > pid; echo; until [ -e heard ]; do sleep 0.01; done; kill -9 $PPID; wait';
+        const { end } = await rig.run(command, { onLine: () => writeFileSync(rig.path('heard'), '') });
         expect(end).toMatchObject({ kind: 'signalled', signal: 'SIGKILL' });
         expect(await isGone(rig.pid('pid'))).toBe(true);
         expect(await rig.run('echo fine; exit 5')).toMatchObject({ end: { code: 5 }, lines: ['fine'] });
       } finally {
         await rig.close();
+      }
+    });
+
+    it('that is killed before it could tell of a start takes along what it may have started', async () => {
+      const folder = mkdtempSync(join(tmpdir(), 'spawn-test-'));
+      const program = join(folder, 'perl');
+      const dies = `1 until -e "${folder}/pid"; kill 9, \\$\\$;`;
+      const text = `#!/bin/sh\nexec perl -e "$(printf %s "$2" | sed "s|report('started'.*|${dies.replaceAll('"', '\\"')}|")"\n`;
+      writeFileSync(program, text, { mode: 0o755 });
+      const rig = new Rig({ spawner: program });
+      try {
+        const { end } = await rig.run(`sleep 600 & echo $! > new; mv new '${folder}/pid'; wait`);
+        expect(end).toMatchObject({ kind: 'signalled', signal: 'SIGKILL' });
+        expect(await isGone(Number(readFileSync(join(folder, 'pid'), 'utf8')))).toBe(true);
+        expect((await rig.run('exit 3')).end).toMatchObject({ kind: 'exited', code: 3 });
+      } finally {
+        await rig.close();
+        rmSync(folder, { recursive: true });
       }
     });
 

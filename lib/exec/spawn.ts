@@ -29,7 +29,9 @@ export interface SpawnTools {
 
 export type Spawned =
   | { readonly kind: 'started'; readonly pid: number; readonly exited: Promise<ExitStatus> }
-  | { readonly kind: 'failed'; readonly cause: unknown };
+  | { readonly kind: 'failed'; readonly cause: unknown }
+  /** The helper was killed meanwhile: perhaps the command runs, and has to be found by its marker. */
+  | { readonly kind: 'lost' };
 
 /** The kernel takes no single argument of 128 KiB or more (MAX_ARG_STRLEN); a longer command becomes a script. */
 const longestArgument = 120_000;
@@ -86,14 +88,14 @@ async function spawnByHelper(
   clearTimeout(timer);
   if (start.kind === 'unavailable') return undefined;
   if (start.kind === 'started') channel.attach();
-  return start.kind === 'started' ? start : { kind: 'failed', cause: new StartError(start.code) };
+  return start.kind === 'failed' ? { kind: 'failed', cause: new StartError(start.code) } : start;
 }
 
 class StartError extends Error {
   readonly code: string;
 
   constructor(code: string) {
-    super(code === 'ECHILD' ? 'the helper process that starts commands was ended' : code);
+    super(code);
     this.code = code;
   }
 }

@@ -90,7 +90,9 @@ export type Start =
   /** An error code such as ENOENT, of the program or of the working folder. */
   | { readonly kind: 'failed'; readonly code: string }
   /** There is no helper, and nothing was started. */
-  | { readonly kind: 'unavailable' };
+  | { readonly kind: 'unavailable' }
+  /** The helper was killed while it was asked to start this: it may run or not, and is not to run twice. */
+  | { readonly kind: 'lost' };
 
 const signalNames = new Map(Object.entries(constants.signals).map(([name, number]) => [number, name]));
 
@@ -119,7 +121,7 @@ export class Spawner {
     this.#stayAwake();
   }
 
-  /** Never rejects. `failed` and `unavailable`: nothing runs. */
+  /** Never rejects. */
   start(request: StartRequest): Promise<Start> {
     if (this.#state === 'gone') return Promise.resolve({ kind: 'unavailable' });
     const { pipe, cwd, argv, env } = request;
@@ -133,7 +135,7 @@ export class Spawner {
     });
   }
 
-  /** For a helper that does not answer (a working folder on a file system that hangs): it is given up, and what it was to start has failed. */
+  /** For a helper that does not answer (a working folder on a file system that hangs): it is given up, and what it was to start is lost. */
   giveUp(): void {
     this.#helper.kill('SIGKILL');
     this.#leave();
@@ -177,15 +179,14 @@ export class Spawner {
   }
 
   /**
-   * The helper could not be started, or was killed. What it was asked to start in the latter case may run or not, and is not to run twice;
-   * how the commands end that it has started, nobody learns any more: they count as killed with it.
+   * The helper could not be started, or was killed. How the commands end in the latter case, nobody learns any more: they count as killed
+   * with it.
    */
   #leave(): void {
     if (this.#state === 'gone') return;
     const untouched = this.#state === 'new';
     this.#state = 'gone';
-    for (const id of [...this.#starting.keys()])
-      this.#settle(id, untouched ? { kind: 'unavailable' } : { kind: 'failed', code: 'ECHILD' });
+    for (const id of [...this.#starting.keys()]) this.#settle(id, { kind: untouched ? 'unavailable' : 'lost' });
     for (const pid of [...this.#running.keys()]) this.#end(pid, { code: null, signal: 'SIGKILL' });
   }
 }
