@@ -1,13 +1,11 @@
-// The figures, kept between runs in bench/work, and the document made of all of them.
+// The figures, kept in results.json, and the document made of all of them.
 
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
-import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Cost } from '../lib/cost.ts';
 import { median } from '../training/median.ts';
 import type { Action } from './clients.ts';
-import { work } from './programs.ts';
 
 /** What each client took, round by round; no entry where it was not available. */
 export type Figures = Readonly<Record<string, readonly Cost[]>>;
@@ -24,7 +22,7 @@ export interface Result {
   readonly actions: Readonly<Partial<Record<Action, Figures>>>;
 }
 
-const recordFile = join(work, 'results.json');
+const recordFile = fileURLToPath(new URL('results.json', import.meta.url));
 const document = fileURLToPath(new URL('RESULTS.md', import.meta.url));
 
 function readResults(): Record<string, Result> {
@@ -33,8 +31,7 @@ function readResults(): Record<string, Result> {
 
 /** Takes the place of an earlier result of that store and case. */
 export function keepResult(name: string, result: Result): void {
-  mkdirSync(dirname(recordFile), { recursive: true });
-  writeFileSync(recordFile, JSON.stringify({ ...readResults(), [name]: result }, null, 1));
+  writeFileSync(recordFile, `${JSON.stringify({ ...readResults(), [name]: result }, null, 1)}\n`);
 }
 
 /** What dagrun is held to: so many times as fast as the other. A plain copy has no workspace to put anything into. */
