@@ -5,7 +5,7 @@ import '@tensorflow/tfjs-backend-cpu';
 
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs-core';
-import type * as tfl from '@tensorflow/tfjs-layers';
+import * as tfl from '@tensorflow/tfjs-layers';
 
 import type { Op } from '../config/definition.ts';
 import { activations } from '../config/testing.ts';
@@ -151,6 +151,48 @@ const operations: readonly (readonly [string, LocalOp, Shape])[] = [
   ]),
 ];
 
+type Pooling = readonly [size: number, stride: number, padding: 'same' | 'valid'];
+const poolings: readonly Pooling[] = [
+  [2, 2, 'valid'],
+  [2, 2, 'same'],
+  [3, 2, 'valid'],
+  [3, 2, 'same'],
+  [2, 3, 'same'],
+  [3, 1, 'same'],
+];
+
+/**
+ * Two convolutions in a model, each with ReLU and max pooling; what the model gives, and its gradients. All sums are whole numbers, so that windows have
+ * equal maxima and some have nothing above zero.
+ */
+async function trainPooled([poolSize, strides, padding]: Pooling, separate: boolean): Promise<Float32Array[]> {
+  const pool = { poolSize, strides, padding };
+  const chain = [4, 3].flatMap((filters) => [
+    tfl.layers.conv2d({ filters, kernelSize: 2, activation: separate ? 'linear' : 'relu' }),
+    ...(separate ? [tfl.layers.activation({ activation: 'relu' })] : []),
+    tfl.layers.maxPooling2d(pool),
+  ]);
+  const input = tfl.input({ shape: [15, 13, 2] });
+  const end = chain.reduce((value, layer) => layer.apply(value) as tfl.SymbolicTensor, input);
+  const model = tfl.model({ inputs: input, outputs: end });
+  chain.forEach(fillWeights);
+  const round = (values: Float32Array): Float32Array => values.map(Math.round);
+  const results = tf.tidy(() => {
+    const weights = model.trainableWeights.map((weight) => weight.read()) as unknown as tf.Variable[];
+    weights.forEach((weight) => weight.assign(tf.round(weight)));
+    const x = tf.tensor(round(normals([3, 15, 13, 2], 1)), [3, 15, 13, 2]);
+    const { value, grads } = tf.variableGrads(() => {
+      const y = model.apply(x, { training: true }) as tf.Tensor;
+      return tf.sum<tf.Scalar>(tf.mul(y, tf.tensor(round(normals(y.shape, 2)), y.shape)));
+    }, weights);
+    const inference = model.apply(x, { training: false }) as tf.Tensor;
+    return [value, inference, ...weights.map(({ name }) => grads[name]!)];
+  });
+  const values = await take(results);
+  model.dispose();
+  return values;
+}
+
 const computations: readonly (readonly [string, Compute, readonly Shape[]])[] = [
   [
     'concatenation',
@@ -222,6 +264,10 @@ export function describeConformance(backend: () => string, tolerance: number): v
   describe('agrees with the pure JavaScript backend, forward and back', () => {
     it.each(operations)('%s', async (_, op, shape) => compare(() => train(op, shape)));
     it.each(computations)('%s', async (_, compute, shapes) => compare(() => differentiate(compute, shapes)));
+    it.each(poolings)('max pooling %d, stride %d, %s, of ReLUs in a model', async (...pooling) => {
+      await compare(() => trainPooled(pooling, false));
+      await compare(() => trainPooled(pooling, true));
+    });
     it('in all operations', () => expect([...checked].sort()).toEqual([...wanted].sort()));
   });
 }

@@ -8,10 +8,13 @@ import * as tfl from '@tensorflow/tfjs-layers';
 import { activate, type Activation } from './activation.ts';
 import type { Heap } from './heap.ts';
 import { replaceCall, type LayerWeight } from './layers.ts';
-import { addGradient, setKernel, type Gradients } from './registry.ts';
+import { leavesOutRelu } from './postpone.ts';
+import { addGradient, hasKernel, setKernel, type Gradients } from './registry.ts';
 
 const layerKernel = 'ConvolutionLayer';
 const slopeKernel = 'RectifiedBiasGradient';
+/** Of layers without ReLU, where a backend has something better than a sum. */
+const biasKernel = 'BiasGradient';
 
 /** Of both kernels that a backend has to have. */
 export interface ConvolutionAttributes extends tf.NamedAttrMap {
@@ -70,12 +73,16 @@ function derive(dys: tf.Tensor | tf.Tensor[], saved: tf.Tensor[], attributes: tf
   return {
     x: () => run('Conv2DBackpropInput', { dy: slope, filter }, { inputShape: x.shape }),
     filter: () => run('Conv2DBackpropFilter', { x, dy: slope }, { filterShape: filter.shape }),
-    bias: () => sums ?? tf.sum(slope, [0, 1, 2]),
+    bias: () => sums ?? sumPixels(slope),
   };
 }
 
 function rectifiedSlope(dy: tf.Tensor4D, y: tf.Tensor4D): [tf.Tensor4D, tf.Tensor] {
   return tf.engine().runKernel(slopeKernel, { dy, y });
+}
+
+function sumPixels(dy: tf.Tensor4D): tf.Tensor {
+  return hasKernel(biasKernel) ? tf.engine().runKernel(biasKernel, { dy }) : tf.sum(dy, [0, 1, 2]);
 }
 
 /** What the convolutional layer of TensorFlow.js holds. */
@@ -94,7 +101,8 @@ function callLayer(layer: ConvLayer, x: tf.Tensor): tf.Tensor | null {
   const dense = [dilationRate].flat().every((rate) => rate === 1);
   if (!dense || dataFormat !== 'channelsLast' || x.rank !== 4 || (padding !== 'same' && padding !== 'valid'))
     return null;
-  const relu = layer.activation.getClassName() === 'relu';
+  const linear = leavesOutRelu(layer);
+  const relu = !linear && layer.activation.getClassName() === 'relu';
   const inputs = { x, filter: layer.kernel.read(), ...(layer.bias && { bias: layer.bias.read() }) };
   const attributes: ConvolutionAttributes = {
     strides,
@@ -104,5 +112,5 @@ function callLayer(layer: ConvLayer, x: tf.Tensor): tf.Tensor | null {
     activation: relu ? 'relu' : 'linear',
   };
   const y = tf.engine().runKernel<tf.Tensor>(layerKernel, inputs, attributes);
-  return relu ? y : activate(layer.activation, y);
+  return linear || relu ? y : activate(layer.activation, y);
 }

@@ -13,7 +13,19 @@ export type LayerCall<Layer> = (
 /** What a layer of this class computes instead; null: the stock layer is to do it. */
 export type Replacement<Layer> = (layer: Layer, x: tf.Tensor, training: boolean) => tf.Tensor | null;
 
-const replaced = new Set<object>();
+/** Runs around the `call` of a layer, whatever computes that. */
+export type Surrounding = (
+  run: () => tf.Tensor | tf.Tensor[],
+  layer: object,
+  inputs: tf.Tensor | tf.Tensor[],
+) => tf.Tensor | tf.Tensor[];
+
+interface Patches {
+  replacement?: Replacement<unknown>;
+  surrounding?: Surrounding;
+}
+
+const patched = new Map<object, Patches>();
 
 /**
  * Makes all layers of the class of `example` use the replacement for float32. It is asked anew at each call, and has to look which backend is the active
@@ -21,15 +33,31 @@ const replaced = new Set<object>();
  */
 export function replaceCall<Layer>(example: tfl.layers.Layer, replacement: Replacement<Layer>): void {
   // The class itself, which may have inherited its call.
-  const prototype = Object.getPrototypeOf(example) as { call: LayerCall<Layer> };
-  if (replaced.has(prototype)) return;
-  replaced.add(prototype);
-  const stock = prototype.call;
-  prototype.call = function call(inputs, options) {
-    const x = Array.isArray(inputs) ? inputs[0]! : inputs;
-    if (x.dtype !== 'float32') return stock.call(this, inputs, options);
-    return tf.tidy(() => replacement(this, x, options.training === true) ?? stock.call(this, inputs, options));
+  patchesOf(Object.getPrototypeOf(example) as object).replacement ??= replacement as Replacement<unknown>;
+}
+
+/** @param prototype - of the class of layers, which has or inherits a `call` */
+export function surroundCall(prototype: object, surrounding: Surrounding): void {
+  patchesOf(prototype).surrounding = surrounding;
+}
+
+function patchesOf(prototype: object): Patches {
+  const known = patched.get(prototype);
+  if (known !== undefined) return known;
+  const patches: Patches = {};
+  patched.set(prototype, patches);
+  const target = prototype as { call: LayerCall<object> };
+  const stock = target.call;
+  target.call = function call(inputs, options) {
+    const { replacement, surrounding } = patches;
+    const run = (): tf.Tensor | tf.Tensor[] => {
+      const x = Array.isArray(inputs) ? inputs[0]! : inputs;
+      if (replacement === undefined || x.dtype !== 'float32') return stock.call(this, inputs, options);
+      return tf.tidy(() => replacement(this, x, options.training === true) ?? stock.call(this, inputs, options));
+    };
+    return surrounding === undefined ? run() : surrounding(run, this, inputs);
   };
+  return patches;
 }
 
 /** A weight of a layer: tfl.LayerVariable. */

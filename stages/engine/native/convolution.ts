@@ -20,8 +20,9 @@ export function setNativeConvolution({ oneDnn }: { readonly oneDnn: boolean }): 
   });
   addKernel('RectifiedBiasGradient', (native, { dy, y }) => {
     const slope = native.executeSingleOutput('ReluGrad', [floatType(native)], [dy!, y!]);
-    return [slope, native.executeSingleOutput('BiasAddGrad', biasAttributes(native), [slope])];
+    return [slope, sumPixels(native, slope)];
   });
+  addKernel('BiasGradient', (native, { dy }) => sumPixels(native, dy!));
   fuseConvolution(backendName);
 }
 
@@ -36,6 +37,10 @@ function convolve(native: NativeBackend, inputs: NamedTensors, options: Convolut
   const product = native.executeSingleOutput('Conv2D', windowAttributes(native, options), [x!, filter!]);
   if (bias === undefined) return product;
   return replace(product, native.executeSingleOutput('BiasAdd', biasAttributes(native), [product, bias]));
+}
+
+function sumPixels(native: NativeBackend, dy: tf.Tensor): tf.Tensor {
+  return native.executeSingleOutput('BiasAddGrad', biasAttributes(native), [dy]);
 }
 
 function replace(old: tf.Tensor, next: tf.Tensor): tf.Tensor {

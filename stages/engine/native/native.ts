@@ -4,12 +4,14 @@
 import * as tf from '@tensorflow/tfjs-core';
 
 import { refuse, stopBackend, type Driver, type Refused, type Started } from '../driver.ts';
+import { postponeRelu } from '../postpone.ts';
 import { setNativeActivations } from './activation.ts';
 import { setNativeConvolution } from './convolution.ts';
 import { describeGpu } from './device.ts';
 import { loadedPackage, loadNative, type NativeBackend } from './load.ts';
 import { setNativeNormalization } from './normalization.ts';
 import { hasOneDnn } from './onednn.ts';
+import { backendName } from './operation.ts';
 import { setNativeOptimizers } from './optimize.ts';
 import { setNativePooling } from './pooling.ts';
 
@@ -59,6 +61,7 @@ function registerKernels(native: NativeBackend): void {
   setNativeNormalization();
   setNativeActivations();
   setNativeConvolution({ oneDnn });
+  postponeRelu(backendName);
   if (oneDnn) setNativePooling();
   if (!native.isUsingGpuDevice) setNativeOptimizers();
 }
