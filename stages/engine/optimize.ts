@@ -31,14 +31,35 @@ export interface StepInputs {
   readonly keep: number;
 }
 
+/** What an optimiser remembers of one parameter, where the engine changes it in place: all zero at first. */
+export interface ResidentSlots {
+  /** Takes a step. @returns the parameter after it */
+  readonly step: (rule: StepRule, inputs: Omit<StepInputs, 'slots'>) => tf.Tensor;
+  /** A tensor each, which the caller disposes. */
+  readonly read: () => tf.Tensor[];
+  readonly write: (values: readonly tf.Tensor[]) => void;
+  readonly dispose: () => void;
+}
+
+type CreateSlots = (shape: number[], count: number) => ResidentSlots;
+
+const residents = new Map<string, CreateSlots>();
+
+/** From now on, slots are made in this way while this backend is the active one. */
+export function setResidentSlots(backend: string, create: CreateSlots): void {
+  residents.set(backend, create);
+}
+
+/** null: the active engine has nothing of its own. */
+export function createResidentSlots(shape: number[], count: number): ResidentSlots | null {
+  return residents.get(tf.getBackend())?.(shape, count) ?? null;
+}
+
 /** What the kernels AdamStep and MomentumStep get beside tensors. */
 export type StepAttributes<Kind extends StepRule['kind']> = Extract<StepRule, { kind: Kind }> &
   Pick<StepInputs, 'lr' | 'keep'>;
 
-/**
- * The parameter and its slots after the step: on wasm with the bits of the formula written out in operations, elsewhere up to rounding. null: the active
- * engine has no such kernel.
- */
+/** The parameter and its slots after the step, with the bits of the formula written out in operations. null: the active engine has no such kernel. */
 export function takeStep(rule: StepRule, { parameter, gradient, slots, lr, keep }: StepInputs): tf.Tensor[] | null {
   const kernel = rule.kind === 'adam' ? adamKernel : momentumKernel;
   if (!hasKernel(kernel)) return null;

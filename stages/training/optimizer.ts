@@ -4,7 +4,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 
 import type { Optimizer as OptimizerSettings } from '../config/definition.ts';
-import { takeStep, type StepInputs, type StepRule } from '../engine/optimize.ts';
+import { createResidentSlots, takeStep, type StepInputs, type StepRule } from '../engine/optimize.ts';
 
 /** A trainable weight. */
 export interface Parameter {
@@ -30,8 +30,24 @@ export interface Optimizer {
   readonly dispose: () => void;
 }
 
-/** One parameter and its slots after a step. */
-type Rule = (inputs: StepInputs, step: number) => readonly tf.Tensor[];
+/** How a gradient becomes a change. */
+interface Rule {
+  readonly slotCount: number;
+  /** As engines know it; null: no engine needs to, since it is an operation or two. */
+  readonly at: (step: number) => StepRule | null;
+  /** In operations of TensorFlow.js: the parameter and its slots after a step. */
+  readonly compose: (inputs: StepInputs, rule: StepRule | null) => readonly tf.Tensor[];
+}
+
+/** What is remembered of one parameter. */
+interface Slots {
+  /** @returns the parameter after it */
+  readonly step: (inputs: Omit<StepInputs, 'slots'>, step: number) => tf.Tensor;
+  /** A tensor each, which the caller disposes. */
+  readonly read: () => readonly tf.Tensor[];
+  readonly write: (values: readonly tf.Tensor[]) => void;
+  readonly dispose: () => void;
+}
 
 /** @param weightDecay - each step takes lr·weightDecay of every decaying parameter away, measured before the step (Loshchilov and Hutter 2019) */
 export function createOptimizer(
@@ -39,11 +55,9 @@ export function createOptimizer(
   parameters: readonly Parameter[],
   weightDecay: number,
 ): Optimizer {
-  const { rule, slotCount } = settings.kind === 'sgd' ? momentumRule(settings) : adamRule(settings);
-  const slots = parameters.map(({ variable }) =>
-    Array.from({ length: slotCount }, () => tf.tidy(() => tf.variable(tf.zeros(variable.shape), false))),
-  );
-  const all = slots.flat();
+  const rule = settings.kind === 'sgd' ? momentumRule(settings) : adamRule(settings);
+  const { slotCount } = rule;
+  const slots = parameters.map(({ variable }) => createSlots(rule, variable.shape));
   let steps = 0;
   return {
     apply: (gradients, lr) => {
@@ -51,25 +65,49 @@ export function createOptimizer(
       parameters.forEach(({ variable, decays }, index) => {
         tf.tidy(() => {
           const keep = decays ? 1 - lr * weightDecay : 1;
-          const inputs = { parameter: variable, gradient: gradients[index]!, slots: slots[index]!, lr, keep };
-          const [parameter, ...memory] = rule(inputs, steps);
-          variable.assign(parameter!);
-          slots[index]!.forEach((slot, place) => slot.assign(memory[place]!));
+          variable.assign(slots[index]!.step({ parameter: variable, gradient: gradients[index]!, lr, keep }, steps));
         });
       });
     },
-    state: async () => ({
-      steps,
-      slots: await Promise.all(all.map(async (slot) => (await slot.data<'float32'>()).slice())),
-    }),
+    state: async () => {
+      const values = slots.flatMap(({ read }) => read());
+      const state = await Promise.all(values.map(async (value) => (await value.data<'float32'>()).slice()));
+      tf.dispose(values);
+      return { steps, slots: state };
+    },
     restore: (state) => {
       steps = state.steps;
-      all.forEach((slot, index) => {
-        tf.tidy(() => slot.assign(tf.tensor(state.slots[index]!.slice(), slot.shape)));
+      slots.forEach(({ write }, index) => {
+        const { shape } = parameters[index]!.variable;
+        const values = state.slots.slice(index * slotCount, (index + 1) * slotCount);
+        tf.tidy(() => write(values.map((value) => tf.tensor(value.slice(), shape))));
       });
     },
-    slotSizes: all.map(({ size }) => size),
-    dispose: () => all.forEach((slot) => slot.dispose()),
+    slotSizes: parameters.flatMap(({ variable }) => Array.from({ length: slotCount }, () => variable.size)),
+    dispose: () => slots.forEach((slot) => slot.dispose()),
+  };
+}
+
+function createSlots(rule: Rule, shape: number[]): Slots {
+  const resident = rule.slotCount === 0 ? null : createResidentSlots(shape, rule.slotCount);
+  return resident === null
+    ? createVariableSlots(rule, shape)
+    : { ...resident, step: (inputs, step) => resident.step(rule.at(step)!, inputs) };
+}
+
+function createVariableSlots({ slotCount, at, compose }: Rule, shape: number[]): Slots {
+  const slots = Array.from({ length: slotCount }, () => tf.tidy(() => tf.variable(tf.zeros(shape), false)));
+  const write = (values: readonly tf.Tensor[]): void => slots.forEach((slot, place) => slot.assign(values[place]!));
+  return {
+    step: (given, step) => {
+      const [inputs, rule] = [{ ...given, slots }, at(step)];
+      const [parameter, ...memory] = (rule && takeStep(rule, inputs)) ?? compose(inputs, rule);
+      write(memory);
+      return parameter!;
+    },
+    read: () => slots.map((slot) => tf.clone(slot)),
+    write,
+    dispose: () => tf.dispose(slots),
   };
 }
 
@@ -79,14 +117,16 @@ type AdamSettings = Extract<OptimizerSettings, { kind: 'adam' | 'adamw' }>;
  * Adam (Kingma and Ba 2015, algorithm 1): m ← β₁m + (1 − β₁)g, v ← β₂v + (1 − β₂)g², change = m̂/(√v̂ + ε) with the bias-corrected
  * m̂ = m/(1 − β₁ᵗ), v̂ = v/(1 − β₂ᵗ).
  */
-function adamRule({ beta1, beta2, epsilon }: AdamSettings): { readonly rule: Rule; readonly slotCount: number } {
-  const rule: Rule = (inputs, step) => {
-    const meanCorrection = 1 / (1 - beta1 ** step);
-    const squareCorrection = 1 / (1 - beta2 ** step);
-    const fused: StepRule = { kind: 'adam', beta1, beta2, epsilon, meanCorrection, squareCorrection };
-    return takeStep(fused, inputs) ?? composeAdam(fused, inputs);
-  };
-  return { rule, slotCount: 2 };
+function adamRule({ beta1, beta2, epsilon }: AdamSettings): Rule {
+  const at = (step: number): AdamRule => ({
+    kind: 'adam',
+    beta1,
+    beta2,
+    epsilon,
+    meanCorrection: 1 / (1 - beta1 ** step),
+    squareCorrection: 1 / (1 - beta2 ** step),
+  });
+  return { slotCount: 2, at, compose: (inputs, rule) => composeAdam(rule as AdamRule, inputs) };
 }
 
 type AdamRule = Extract<StepRule, { kind: 'adam' }>;
@@ -109,18 +149,14 @@ function subtract({ parameter, keep, lr }: StepInputs, change: tf.Tensor): tf.Te
  * Gradient descent; with momentum μ: b ← μb + g, change = b, or g + μb with Nesterov's (Sutskever et al. 2013). The learning rate stands outside of b,
  * so that a schedule acts on all of the change at once.
  */
-function momentumRule({ momentum, nesterov }: Extract<OptimizerSettings, { kind: 'sgd' }>): {
-  readonly rule: Rule;
-  readonly slotCount: number;
-} {
-  if (momentum === 0) return { rule: (inputs) => [subtract(inputs, inputs.gradient)], slotCount: 0 };
-  const rule: Rule = (inputs) => {
-    const fused = takeStep({ kind: 'momentum', momentum, nesterov }, inputs);
-    if (fused !== null) return fused;
+function momentumRule({ momentum, nesterov }: Extract<OptimizerSettings, { kind: 'sgd' }>): Rule {
+  if (momentum === 0) return { slotCount: 0, at: () => null, compose: (inputs) => [subtract(inputs, inputs.gradient)] };
+  const rule: StepRule = { kind: 'momentum', momentum, nesterov };
+  const compose = (inputs: StepInputs): tf.Tensor[] => {
     const { gradient, slots } = inputs;
     const velocity = tf.add(tf.mul(slots[0]!, momentum), gradient);
     const change = nesterov ? tf.add(gradient, tf.mul(velocity, momentum)) : velocity;
     return [subtract(inputs, change), velocity];
   };
-  return { rule, slotCount: 1 };
+  return { slotCount: 1, at: () => rule, compose };
 }

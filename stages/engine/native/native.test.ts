@@ -11,7 +11,7 @@ import { describeConformance, distance, normals } from '../conformance.ts';
 import type { Engine } from '../engine.ts';
 import { openEngine } from '../open.ts';
 import { buildModel } from '../../model/build.ts';
-import { createOptimizer } from '../../training/optimizer.ts';
+import { createOptimizer, type Optimizer } from '../../training/optimizer.ts';
 import { computeStep, parametersOf } from '../../training/step.ts';
 import type { Op } from '../../config/definition.ts';
 import { loadNative } from './load.ts';
@@ -115,6 +115,33 @@ describeNative('native TensorFlow', () => {
     const actual = await walk('tensorflow');
     // TensorFlow takes 1 − β in float32, which is worth some 10⁻⁵ where β is near 1.
     actual.forEach((values, index) => expect(distance(values, expected[index]!)).toBeLessThan(1e-4));
+  });
+
+  it('goes on from the state of an optimiser, which later steps leave alone, and gives its memory back', async () => {
+    await tf.setBackend('tensorflow');
+    const before = tf.memory().numTensors;
+    const start = (): tf.Variable => tf.tidy(() => tf.variable(tf.tensor(normals([5, 7], 1), [5, 7])));
+    const begin = (variable: tf.Variable): Optimizer =>
+      createOptimizer({ kind: 'adam', beta1: 0.9, beta2: 0.99, epsilon: 1e-7 }, [{ variable, decays: true }], 0.1);
+    const step = (optimizer: Optimizer, seed: number): void =>
+      tf.tidy(() => optimizer.apply([tf.tensor(normals([5, 7], seed), [5, 7])], 0.1));
+    const [whole, second] = [start(), start()];
+    const [straight, resumed] = [begin(whole), begin(second)];
+    step(straight, 2);
+    const state = await straight.state();
+    const copy = state.slots.map((slot) => slot.slice());
+    expect(straight.slotSizes).toEqual([35, 35]);
+    second.assign(tf.tidy(() => tf.clone(whole)));
+    resumed.restore(state);
+    for (const seed of [3, 4]) [straight, resumed].forEach((optimizer) => step(optimizer, seed));
+    expect([...second.dataSync()]).toEqual([...whole.dataSync()]);
+    expect((await resumed.state()).slots).toEqual((await straight.state()).slots);
+    expect(state.slots).toEqual(copy);
+    expect(copy[1]!.every((value) => value > 0)).toBe(true);
+    [straight, resumed].forEach((optimizer) => optimizer.dispose());
+    tf.dispose([whole, second]);
+    // What all optimisers share: a variable, and the factors of a step.
+    expect(tf.memory().numTensors - before).toBeLessThanOrEqual(7);
   });
 
   it.each([

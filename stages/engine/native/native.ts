@@ -63,7 +63,7 @@ function registerKernels(native: NativeBackend): void {
   setNativeConvolution({ oneDnn });
   postponeRelu(backendName);
   if (oneDnn) setNativePooling();
-  if (!native.isUsingGpuDevice) setNativeOptimizers();
+  if (!native.isUsingGpuDevice) setNativeOptimizers(native);
 }
 
 function begin(native: NativeBackend, processor: 'CPU' | 'GPU', notes: readonly string[]): Started {

@@ -1,89 +1,99 @@
-// A step of an optimiser as one operation of TensorFlow a parameter, in the place of up to fourteen. TensorFlow's operations change variables of its own, which
-// those of TensorFlow.js are not: a few of its variables borrow the values of one parameter after the other.
+// A step of an optimiser as one operation of TensorFlow a parameter, in the place of up to fourteen. TensorFlow's operations change variables of its own in
+// place. What an optimiser remembers lives in such variables; a parameter, which TensorFlow.js needs as a tensor of its own, is lent to one for the step.
 
 import * as tf from '@tensorflow/tfjs-core';
 
-import type { StepAttributes } from '../optimize.ts';
+import { setResidentSlots, type ResidentSlots, type StepInputs, type StepRule } from '../optimize.ts';
 import type { NativeBackend } from './load.ts';
-import { addKernel, attribute, floatType } from './operation.ts';
+import { attribute, backendName, floatType } from './operation.ts';
 
-/** Registers the kernels of both rules. */
-export function setNativeOptimizers(): void {
-  addKernel('AdamStep', (native, { parameter, gradient, first, second }, attributes) => {
-    const { beta1, beta2, epsilon, meanCorrection, squareCorrection, lr, keep } = attributes as StepAttributes<'adam'>;
-    // With corrections a and b, lr·(a·m)/(√(b·v) + ε) = (lr·a/√b)·m/(√v + ε/√b). TensorFlow's own corrections are made of β₁ᵗ and β₂ᵗ: 0 turns them off.
-    const root = Math.sqrt(squareCorrection);
-    const factors = [0, 0, (lr * meanCorrection) / root, beta1, beta2, epsilon / root];
-    return change(native, {
-      values: [parameter!, first!, second!],
-      keep,
-      operation: 'ResourceApplyAdam',
-      factors,
-      operands: (scalars) => [...scalars, gradient!],
-    });
-  });
-  addKernel('MomentumStep', (native, { parameter, gradient, first }, attributes) => {
-    const { momentum, nesterov, lr, keep } = attributes as StepAttributes<'momentum'>;
-    return change(native, {
-      values: [parameter!, first!],
-      keep,
-      operation: 'ResourceApplyMomentum',
-      factors: [lr, momentum],
-      operands: ([rate, share]) => [rate!, gradient!, share!],
-      nesterov,
-    });
+/** Makes optimisers use it while native TensorFlow is the active backend. */
+export function setNativeOptimizers(native: NativeBackend): void {
+  // Made when it is needed: only then the backend is the active one for sure.
+  let workbench: Workbench | undefined;
+  setResidentSlots(backendName, (shape, count): ResidentSlots => {
+    const { borrower, scalarsOf } = (workbench ??= createWorkbench(native));
+    const slots = Array.from({ length: count }, () => createVariable(native));
+    const write = (values: readonly tf.Tensor[]): void =>
+      slots.forEach((slot, place) => assign(native, slot, values[place]!));
+    tf.tidy(() => write(slots.map(() => tf.zeros(shape))));
+    return {
+      step: (rule, inputs) => {
+        const { parameter, gradient, keep } = inputs;
+        const start = keep === 1 ? parameter : tf.mul(parameter, keep);
+        assign(native, borrower, start);
+        // Nobody else holds it then, so that it need not be copied before it is changed.
+        if (start !== parameter) start.dispose();
+        const { operation, factors, operands, nesterov } = describe(rule, inputs);
+        const flags = [floatType(native), attribute(native, 'BOOL', 'use_nesterov', nesterov)];
+        const given = [borrower, ...slots, ...operands(scalarsOf(factors), gradient)];
+        native.executeMultipleOutputs(operation, flags, given, 0);
+        return read(native, borrower);
+      },
+      read: () => slots.map((slot) => read(native, slot)),
+      write,
+      dispose: () => {
+        slots.forEach((slot) => native.executeMultipleOutputs('DestroyResourceOp', [], [slot], 0));
+        tf.dispose(slots);
+      },
+    };
   });
 }
 
-interface Change {
-  /** The parameter and its slots. */
-  readonly values: readonly tf.Tensor[];
-  /** What of the parameter stays before the change. */
-  readonly keep: number;
+interface Operation {
   readonly operation: string;
   readonly factors: readonly number[];
   /** What the operation takes after the variables, in its order. */
-  readonly operands: (factors: readonly tf.Tensor[]) => readonly tf.Tensor[];
-  readonly nesterov?: boolean;
+  readonly operands: (factors: readonly tf.Tensor[], gradient: tf.Tensor) => readonly tf.Tensor[];
+  readonly nesterov: boolean;
 }
 
-/** The values after the change. */
-function change(native: NativeBackend, { values, keep, operation, factors, operands, nesterov }: Change): tf.Tensor[] {
-  const { variables, scalarsOf } = workbenchOf(native);
-  const type = floatType(native, 'dtype');
-  const used = variables.slice(0, values.length);
-  const start = keep === 1 ? values[0]! : tf.mul(values[0]!, keep);
-  [start, ...values.slice(1)].forEach((value, index) =>
-    native.executeMultipleOutputs('AssignVariableOp', [type], [used[index]!, value], 0),
-  );
-  if (start !== values[0]) start.dispose();
-  const flags = [floatType(native), attribute(native, 'BOOL', 'use_nesterov', nesterov ?? false)];
-  native.executeMultipleOutputs(operation, flags, [...used, ...operands(scalarsOf(factors))], 0);
-  return used.map((variable) => native.executeSingleOutput('ReadVariableOp', [type], [variable]));
+function describe(rule: StepRule, { lr }: Pick<StepInputs, 'lr'>): Operation {
+  if (rule.kind === 'momentum')
+    return {
+      operation: 'ResourceApplyMomentum',
+      factors: [lr, rule.momentum],
+      operands: ([rate, share], gradient) => [rate!, gradient, share!],
+      nesterov: rule.nesterov,
+    };
+  const { beta1, beta2, epsilon, meanCorrection, squareCorrection } = rule;
+  // With corrections a and b, lr·(a·m)/(√(b·v) + ε) = (lr·a/√b)·m/(√v + ε/√b). TensorFlow's own corrections are made of β₁ᵗ and β₂ᵗ: 0 turns them off.
+  const root = Math.sqrt(squareCorrection);
+  return {
+    operation: 'ResourceApplyAdam',
+    factors: [0, 0, (lr * meanCorrection) / root, beta1, beta2, epsilon / root],
+    operands: (scalars, gradient) => [...scalars, gradient],
+    nesterov: false,
+  };
 }
 
-/** What stays from one change to the next. */
+let created = 0;
+
+/** A variable of TensorFlow for values of any shape, none so far. */
+function createVariable(native: NativeBackend): tf.Tensor {
+  const name = attribute(native, 'STRING', 'shared_name', `variable_${++created}`);
+  const options = [floatType(native, 'dtype'), attribute(native, 'SHAPE', 'shape', []), name];
+  return tf.keep(native.executeSingleOutput('VarHandleOp', options, []));
+}
+
+/** The variable shares the values, until it is changed while others have them, too. */
+function assign(native: NativeBackend, variable: tf.Tensor, value: tf.Tensor): void {
+  native.executeMultipleOutputs('AssignVariableOp', [floatType(native, 'dtype')], [variable, value], 0);
+}
+
+function read(native: NativeBackend, variable: tf.Tensor): tf.Tensor {
+  return native.executeSingleOutput('ReadVariableOp', [floatType(native, 'dtype')], [variable]);
+}
+
+/** What all parameters share. */
 interface Workbench {
-  /** They hold what the last change gave, of any shape. */
-  readonly variables: readonly tf.Tensor[];
+  /** It holds the parameter that was changed last. */
+  readonly borrower: tf.Tensor;
   /** Those of the change before, where the factors are the same: all parameters of a step share them. */
   readonly scalarsOf: (factors: readonly number[]) => readonly tf.Tensor[];
 }
 
-const workbenches = new WeakMap<NativeBackend, Workbench>();
-
-function workbenchOf(native: NativeBackend): Workbench {
-  const known = workbenches.get(native) ?? createWorkbench(native);
-  workbenches.set(native, known);
-  return known;
-}
-
 function createWorkbench(native: NativeBackend): Workbench {
-  const variables = ['parameter', 'first', 'second'].map((role) => {
-    const name = attribute(native, 'STRING', 'shared_name', role);
-    const options = [floatType(native, 'dtype'), attribute(native, 'SHAPE', 'shape', []), name];
-    return tf.keep(native.executeSingleOutput('VarHandleOp', options, []));
-  });
   let factors: readonly number[] = [];
   let scalars: readonly tf.Tensor[] = [];
   const scalarsOf = (wanted: readonly number[]): readonly tf.Tensor[] => {
@@ -93,5 +103,5 @@ function createWorkbench(native: NativeBackend): Workbench {
     scalars = wanted.map((factor) => tf.keep(tf.scalar(factor)));
     return scalars;
   };
-  return { variables, scalarsOf };
+  return { borrower: createVariable(native), scalarsOf };
 }
