@@ -18,6 +18,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { main as compileAssembly } from 'assemblyscript/asc';
 import { build } from 'esbuild';
+import { stringify } from 'yaml';
+import { compilePipelineSchema } from './pipeline-validator.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const { version } = JSON.parse(readFileSync(`${root}package.json`, 'utf8'));
@@ -32,7 +34,7 @@ function buildId() {
   return `${version}-${hash.digest('hex').slice(0, 12)}`;
 }
 
-/** Leaves the code cache of a run that skips and restores, which are what has to be quick, for this version of Node.js. */
+/** Leaves the code caches of a run that parses, skips and restores, which are what has to be quick, for this version of Node.js. */
 function warmUp() {
   const folder = mkdtempSync(join(tmpdir(), 'dagrun-build-'));
   const run = () => execFileSync(process.execPath, [`${root}dist/cli.cjs`, '-C', folder, 'repro'], { stdio: 'ignore' });
@@ -41,11 +43,13 @@ function warmUp() {
     restore: { cmd: 'cp in out', deps: ['in'], outs: ['out'] },
   };
   try {
-    writeFileSync(`${folder}/pipeline.yaml`, JSON.stringify({ stages }));
+    writeFileSync(`${folder}/pipeline.yaml`, stringify({ stages }));
     writeFileSync(`${folder}/in`, 'in');
     run();
-    for (const name of readdirSync(`${root}dist`)) if (name.endsWith('.cache')) rmSync(`${root}dist/${name}`);
+    for (const name of readdirSync(`${root}dist`, { recursive: true }))
+      if (name.endsWith('.cache')) rmSync(`${root}dist/${name}`);
     rmSync(`${folder}/out`);
+    writeFileSync(`${folder}/pipeline.yaml`, `${stringify({ stages })}# edited`);
     run();
   } finally {
     rmSync(folder, { recursive: true, force: true });
@@ -89,6 +93,20 @@ const heavy = [
 ];
 const vendorFile = (name) => `./vendor/${name.replace(/[^a-z0-9]+/gi, '-').replace(/^-/, '')}.cjs`;
 
+const { pipelineSchema, code: validatorCode } = await compilePipelineSchema(root);
+
+/** What is compiled at run time where the sources run is compiled here. */
+const precompiled = {
+  name: 'precompiled',
+  setup({ onLoad }) {
+    onLoad({ filter: /[\\/]lib[\\/]pipeline[\\/]pipeline-validator\.ts$/ }, () => ({
+      contents: validatorCode,
+      loader: 'js',
+      resolveDir: root,
+    }));
+  },
+};
+
 const vendored = {
   name: 'vendored',
   setup({ onResolve }) {
@@ -107,11 +125,8 @@ await build({
   ...cjs,
   entryPoints: ['lib/cli/bin.ts'],
   outfile: `${made}/main.cjs`,
-  plugins: [vendored],
+  plugins: [vendored, precompiled],
 });
-// esbuild escapes what stands in strings, but neither regular expressions nor tagged templates.
-if (readFileSync(`${root}${made}/main.cjs`).some((byte) => byte > 127))
-  throw new Error('main.cjs is not ASCII, as which cli/start.ts reads it: escape what is not');
 await build({
   ...cjs,
   entryPoints: ['lib/cli/launch.ts'],
@@ -122,6 +137,10 @@ for (const name of heavy) {
   const stdin = { contents: `module.exports = require(${JSON.stringify(name)})`, resolveDir: root };
   await build({ ...cjs, stdin, outfile: `${made}/${vendorFile(name).slice(2)}` });
 }
+// esbuild escapes what stands in strings, but neither regular expressions nor tagged templates.
+for (const name of ['main.cjs', ...heavy.map((each) => vendorFile(each))])
+  if (readFileSync(`${root}${made}/${name}`).some((byte) => byte > 127))
+    throw new Error(`${name} is not ASCII, as which cli/start.ts reads it: escape what is not`);
 chmodSync(`${root}${made}/cli.cjs`, 0o755);
 // Packages that are CommonJS inside an ES module need a `require` of their own.
 const requireShim =
@@ -131,6 +150,7 @@ await build({
   entryPoints: ['lib/index.ts'],
   outfile: `${made}/index.js`,
   format: 'esm',
+  plugins: [precompiled],
   banner: { js: requireShim },
 });
 const tsc = ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json', '--outDir', made];
@@ -141,8 +161,4 @@ renameSync(`${root}${made}`, `${root}dist`);
 
 warmUp();
 
-const schemaBundle = await build({ ...shared, entryPoints: ['lib/pipeline/schema.ts'], write: false, format: 'esm' });
-const { pipelineSchema } = await import(
-  `data:text/javascript;base64,${Buffer.from(schemaBundle.outputFiles[0].contents).toString('base64')}`
-);
 writeFileSync(`${root}pipeline.schema.json`, `${JSON.stringify(pipelineSchema, null, 2)}\n`);

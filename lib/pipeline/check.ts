@@ -2,15 +2,22 @@
 
 import { explain, joinKeys } from './explain.ts';
 import type { Voice } from './explain.ts';
+import { validate } from './pipeline-validator.ts';
 import { pipelineSchema } from './schema.ts';
-import { Validator } from './validator.ts';
+import { errorsOf, resolverOf } from './validator.ts';
+import type { Validator } from './validator.ts';
 import type { Node, Problem } from './yaml.ts';
 
-let validator: Validator | undefined;
+const validator: Validator = {
+  check: (value) => errorsOf(validate, value),
+  // It has no alternatives whose parts one would have to look at.
+  checkPart: () => undefined,
+  resolve: resolverOf(pipelineSchema),
+};
 
 /** Everything in the file that the schema does not allow, in no particular order. */
 export function checkSchema(root: Node): Problem[] {
-  return explain(root, (validator ??= new Validator(pipelineSchema)), voice);
+  return explain(root, validator, voice);
 }
 
 const voice: Voice = { describePath, hintForKey };

@@ -7,7 +7,8 @@ import type { Result } from '../core/result.ts';
 import { explain } from './explain.ts';
 import { FaultList } from './faults.ts';
 import { didYouMean } from './hint.ts';
-import { Validator, newAjv } from './validator.ts';
+import { AjvValidator, newAjv } from './ajv-validator.ts';
+import type { Validator } from './validator.ts';
 import { describe, isSchema } from './wording.ts';
 import type { Schema } from './wording.ts';
 import { jsonOf, readYaml } from './yaml.ts';
@@ -73,7 +74,7 @@ let meta: Validator | undefined;
 function metaSchema(): Validator {
   if (meta !== undefined) return meta;
   const ajv = newAjv();
-  return (meta = new Validator(ajv.getSchema(draft)!.schema as Schema, ajv));
+  return (meta = new AjvValidator(ajv.getSchema(draft)!.schema as Schema, ajv));
 }
 
 function checkMeta(root: Node): Problem[] {
@@ -87,7 +88,7 @@ function compile(schema: Schema): { validator: Validator; ajv: Ajv2020; remarks:
   const ajv = newAjv({ strictSchema: 'log', logger: { log: note, warn: note, error: note } });
   const id = schema['$id'];
   if (typeof id === 'string' && ajv.getSchema(id) !== undefined) throw new Error(`"$id" is that of JSON Schema itself`);
-  return { validator: new Validator(schema, ajv), ajv, remarks };
+  return { validator: new AjvValidator(schema, ajv), ajv, remarks };
 }
 
 /** What only compiling finds: unknown keywords, references that lead nowhere, patterns that are none. */

@@ -14,6 +14,20 @@ describe('pipeline.schema.json', () => {
     expect(ajv.validateSchema(pipelineSchema)).toBe(true);
   });
 
+  it('has alternatives in conditions only: what is built cannot check one of several by itself', () => {
+    const found: string[] = [];
+    const walk = (part: unknown, path: string): void => {
+      if (typeof part !== 'object' || part === null) return;
+      for (const [key, inner] of Object.entries(part)) {
+        if (['anyOf', 'oneOf', 'contains'].includes(key)) found.push(path);
+        walk(inner, `${path}/${key}`);
+      }
+    };
+    walk(pipelineSchema, '');
+    expect(found.filter((path) => !path.endsWith('/if'))).toEqual([]);
+    expect(found).toHaveLength(1);
+  });
+
   it('has every key in docs/pipeline.md', () => {
     const text = readFileSync(new URL('../../docs/pipeline.md', import.meta.url), 'utf8');
     const { properties, $defs } = pipelineSchema;
