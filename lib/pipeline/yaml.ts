@@ -310,12 +310,13 @@ function keyText(value: Scalar): string {
 
 /** The tree without its places. Shared parts stay shared. */
 export function valueOf(node: Node): Value {
-  return strip(node, { integer: (value) => value, map: bareObject, seen: new Map() });
+  // Without a prototype, so that any key is safe.
+  return strip(node, { integer: (value) => value, map: () => Object.create(null) as Fields, seen: new Map() });
 }
 
 /** The tree as plain JSON, integers as numbers: what the JSON Schema validator reads. It compares ordinary objects only. */
 export function jsonOf(node: Node): unknown {
-  return strip(node, { integer: Number, map: Object.fromEntries, seen: new Map() });
+  return strip(node, { integer: Number, map: () => ({}), seen: new Map() });
 }
 
 /** The tree of a value that has no text, all of it at one place. */
@@ -329,9 +330,12 @@ export function nodeOf(value: Value): Node {
   return { kind: 'map', entries: new Map(entries), ...at };
 }
 
+type Fields = Record<string, Value>;
+
 interface Stripping {
   readonly integer: (value: bigint) => Value;
-  readonly map: (entries: readonly (readonly [string, Value])[]) => Value;
+  /** An empty one. */
+  readonly map: () => Fields;
   readonly seen: Map<Node, Value>;
 }
 
@@ -340,16 +344,17 @@ function strip(node: Node, how: Stripping): Value {
   const known = how.seen.get(node);
   if (known !== undefined) return known;
   const stripped =
-    node.kind === 'list'
-      ? node.items.map((item) => strip(item, how))
-      : how.map([...node.entries].map(([key, entry]) => [key, strip(entry.value, how)]));
+    node.kind === 'list' ? node.items.map((item) => strip(item, how)) : stripMap(node.entries, how.map(), how);
   how.seen.set(node, stripped);
   return stripped;
 }
 
-/** Without a prototype, so that any key is safe. */
-function bareObject(entries: readonly (readonly [string, Value])[]): Value {
-  const fields = Object.create(null) as Record<string, Value>;
-  for (const [key, value] of entries) fields[key] = value;
+function stripMap(entries: MapNode['entries'], fields: Fields, how: Stripping): Value {
+  for (const [key, { value }] of entries) {
+    const stripped = strip(value, how);
+    // Assigned, it would be the prototype of an ordinary object.
+    if (key === '__proto__') Object.defineProperty(fields, key, { value: stripped, enumerable: true });
+    else fields[key] = stripped;
+  }
   return fields;
 }
