@@ -4,17 +4,19 @@ import { bigFile, chain, folder, independent, layers, manyDeps } from './pipelin
 
 /** @typedef {import('./pipelines.mjs').Shape} Shape */
 /**
- * noop: nothing may run. cold: everything runs. restore: outs are deleted, nothing may run, all must be back.
+ * noop: nothing may run. edited: a comment in the pipeline file is another one, nothing may run. cold: everything runs. restore: outs are deleted, nothing may run, all must be back.
  * hash: what dagrun remembers of files (its stat index) is deleted, so that every byte is read again.
  * `ratio` counts against the floor of that name: at most for times; for hash, speed at least.
  * @typedef {{ ms?: number, msPerStage?: number, ratio?: { floor: string, atMost?: number, atLeast?: number }, mib?: number }} Target
- * @typedef {{ name: string, title: string, kind: 'noop' | 'cold' | 'restore' | 'hash', shape: () => Shape, against: string[],
+ * @typedef {{ name: string, title: string, kind: 'noop' | 'edited' | 'cold' | 'restore' | 'hash', shape: () => Shape, against: string[],
  *   floors: Record<string, string[]>, target: Target, rounds?: number, status: boolean }} Case
  */
 
 const ALL = ['ninja', 'make', 'snakemake', 'turbo', 'nx', 'nx-daemon', 'wireit', 'dvc'];
 /** DVC takes minutes to build 200 stages: 1,000 would take longer than all the rest. */
 const LARGE = ALL.filter((name) => name !== 'dvc');
+/** Those whose pipeline file may hold a comment. */
+const COMMENTED = ['ninja', 'make', 'snakemake', 'dvc'];
 const NODE = { 'node -e 0': [process.execPath, '-e', '0'] };
 const FIND = { find: ['find', 'src/big', '-printf', '%s %T@ %i\\n'] };
 const GIT = { 'git status': ['git', 'status', '--short', '--untracked-files=all', 'src'] };
@@ -78,6 +80,18 @@ export const cases = [
     floors: FIND,
     against: [],
     rounds: 3,
+  }),
+  row('20-edited', '20 stages / 20 file deps, after an edit of the pipeline file', {
+    kind: 'edited',
+    shape: () => independent(20),
+    against: COMMENTED,
+    target: {},
+  }),
+  row('1000-edited', '1,000 independent stages, after an edit of the pipeline file', {
+    kind: 'edited',
+    shape: () => independent(1000),
+    against: COMMENTED.filter((name) => name !== 'dvc'),
+    target: {},
   }),
   row('200-cold', 'cold run of 200 trivial stages (cp), 2 jobs', {
     kind: 'cold',

@@ -4,7 +4,7 @@ import { existsSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs
 import { join } from 'node:path';
 import { WORK, which } from './install.mjs';
 import { interleave, peakMemory, timeProcess } from './measure.mjs';
-import { baseEnv, commitAll, removeOuts, startAfresh, stopTool, writeProject } from './tools.mjs';
+import { baseEnv, commitAll, editScript, removeOuts, startAfresh, stopTool, writeProject } from './tools.mjs';
 
 /** @typedef {import('./cases.mjs').Case} Case */
 /** @typedef {import('./tools.mjs').Tool} Tool */
@@ -39,6 +39,7 @@ function prepare(row, shape, { dir, tool }) {
   if (tool === undefined) return;
   if (row.kind === 'cold') startAfresh(tool, dir, shape);
   if (row.kind === 'restore') removeOuts(dir);
+  if (row.kind === 'edited') editScript(tool, dir);
   if (row.kind === 'hash') forgetHashes(join(dir, '.dagrun'));
 }
 

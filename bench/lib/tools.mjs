@@ -1,16 +1,16 @@
 // How each tool is started, given a fresh project and stopped. Formats are in dialects.mjs, versions in install.mjs.
 
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, renameSync, rmSync, symlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { dialects, writeSources } from './dialects.mjs';
 import { DAGRUN, MODULES, WORK, findPrograms } from './install.mjs';
 
 /** @typedef {import('./pipelines.mjs').Shape} Shape */
 /**
- * `commands`: the ways of starting it that are measured, the first one being the one that builds.
+ * `commands`: the ways of starting it that are measured, the first one being the one that builds. `script`: the pipeline file, where a line may be a comment (`#`).
  * @typedef {{ name: string, version: string | undefined, dialect: keyof typeof dialects, commands: Record<string, string[]>,
- *   env: Record<string, string>, restores: boolean, npm: boolean, setup: string[][], stop?: string[] }} Tool
+ *   env: Record<string, string>, restores: boolean, npm: boolean, setup: string[][], script?: string, stop?: string[] }} Tool
  */
 
 export const JOBS = 2;
@@ -70,10 +70,12 @@ export function allTools() {
         status: [process.execPath, DAGRUN, 'status'],
       },
       restores: true,
+      script: 'pipeline.yaml',
     }),
-    tool('ninja', { commands: { '': [at('ninja'), `-j${JOBS}`] } }),
-    tool('make', { commands: { '': [at('make'), '-s', `-j${JOBS}`] } }),
+    tool('ninja', { commands: { '': [at('ninja'), `-j${JOBS}`] }, script: 'build.ninja' }),
+    tool('make', { commands: { '': [at('make'), '-s', `-j${JOBS}`] }, script: 'Makefile' }),
     tool('snakemake', {
+      script: 'Snakefile',
       commands: { '': [at('snakemake'), '--cores', String(JOBS), '--quiet'] },
     }),
     tool('turbo', {
@@ -97,6 +99,7 @@ export function allTools() {
     }),
     tool('dvc', {
       commands: { repro: [at('dvc'), 'repro', '-q'], status: [at('dvc'), 'status', '-q'] },
+      script: 'dvc.yaml',
       restores: true,
       setup: [
         [at('dvc'), 'init', '--no-scm', '-q', '-f'],
@@ -150,6 +153,15 @@ export function startAfresh(tool, dir, shape) {
 export function removeOuts(dir) {
   putAside(join(dir, '..'), join(dir, 'out'));
   mkdirSync(join(dir, 'out'));
+}
+
+let edits = 0;
+
+/** Another comment than before stands first in the pipeline file. @param {Tool} tool @param {string} dir */
+export function editScript(tool, dir) {
+  if (tool.script === undefined) throw new Error(`${tool.name}: where its pipeline may hold a comment is not known`);
+  const path = join(dir, tool.script);
+  writeFileSync(path, `# edit ${edits++}\n${readFileSync(path, 'utf8').replace(/^# edit \d+\n/, '')}`);
 }
 
 /** Projects whose tool may have left a daemon. @type {Map<string, Tool>} */
