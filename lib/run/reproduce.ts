@@ -17,18 +17,17 @@ import type { Blocked, FailurePolicy, Outcome } from '../plan/schedule.ts';
 import type { Fingerprint } from '../plan/parts.ts';
 import type { LockEntry } from '../plan/record.ts';
 import type { Plan } from '../plan/select.ts';
-import { isDvcFile } from '../workspace/lockfile.ts';
 import { gatherEvidence, rememberedOuts } from './evidence.ts';
 import { executeStage } from './execute.ts';
 import { settled } from './inputs.ts';
 import type { RunIo } from './io.ts';
 import { Ledger } from './ledger.ts';
 import { LockSaver } from './lock-saver.ts';
-import { findFaults, needsPreflight } from './preflight.ts';
+import { lookAhead } from './look-ahead.ts';
+import { needsPreflight } from './preflight.ts';
 import type { Project } from './project.ts';
 import type { KnownInputs } from './remember.ts';
 import { restoreStage } from './restore.ts';
-import { findShortages } from './shortage.ts';
 import { dropResume, tidyResumes } from './resume.ts';
 import { Twins } from './twins.ts';
 
@@ -95,8 +94,8 @@ class Reproduction {
   readonly #reasons = new Map<number, readonly Reason[]>();
   /** With which inputs a remote was asked for the stage. */
   readonly #asked = new Map<number, Fingerprint>();
-  /** Set when the first stage that is not up to date is met; settles when the whole plan has been looked at. */
-  #preflight: Promise<void> | undefined;
+  /** Set when the first stage that is not up to date is met; settles when the whole plan has been looked at, which is done once. */
+  #lookedAhead: Promise<void> | undefined;
   #refusal: CommandFailure | undefined;
   /** A command has failed or was interrupted, and may have left something to go on from. */
   #unfinished = false;
@@ -152,7 +151,7 @@ class Reproduction {
   async #consider(index: number): Promise<void> {
     const { evidence, decision } = await this.#decide(index);
     if (needsPreflight(decision)) {
-      await (this.#preflight ??= this.#lookAhead());
+      await (this.#lookedAhead ??= this.#lookAhead());
       if (this.#ended) return;
     }
     await this.#endLeftovers(index, decision);
@@ -221,16 +220,10 @@ class Reproduction {
     return this.#twins.awaits(index, inputs.fingerprint);
   }
 
-  /** Looks at the whole plan, once, before the first command starts. */
   async #lookAhead(): Promise<void> {
-    const faults = await findFaults(this.#project, this.#plan);
+    const { faults, shortages } = await lookAhead(this.#project, this.#plan, this.#options);
     if (faults.length > 0) this.#refusal ??= failure('configuration', ...faults);
-    const { policy, ordered, allowMissing } = this.#options;
-    // Otherwise whatever can be run is: those stages fail when their turn comes.
-    if (faults.length > 0 || policy !== 'stop' || ordered || allowMissing) return;
-    // What DVC runs runs here: a dep that an earlier command makes without saying so.
-    if (isDvcFile(this.#project.pipeline.file)) return;
-    for (const [index, reasons] of await findShortages(this.#project, this.#plan)) this.#failEarly(index, reasons);
+    for (const [index, reasons] of shortages) this.#failEarly(index, reasons);
   }
 
   /** Starts what fits now. */
