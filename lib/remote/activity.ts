@@ -13,6 +13,9 @@ import type { Storage, StoredFile } from './storage.ts';
 export const staleAfter = 60 * 60 * 1000;
 const renewEvery = 5 * 60 * 1000;
 
+/** Whom a power cut takes this from is not at work any more. */
+const fleeting = { durable: false };
+
 export interface Registration {
   readonly key: string;
   /** Milliseconds since the epoch by the clock of the remote, when this began. */
@@ -24,7 +27,7 @@ export interface Registration {
 export async function register(storage: Storage, kind: 'push' | 'gc'): Promise<Registration> {
   const key = `active/${kind}-${uniqueName()}`;
   const text = Buffer.from(`${JSON.stringify({ host: hostname(), pid: process.pid })}\n`);
-  await storage.write(key, text);
+  await storage.write(key, text, fleeting);
   const timer = setInterval(() => void renew(storage, key, text), renewEvery);
   timer.unref();
   const release = async (): Promise<void> => {
@@ -49,7 +52,7 @@ export async function register(storage: Storage, kind: 'push' | 'gc'): Promise<R
 
 async function renew(storage: Storage, key: string, text: Uint8Array): Promise<void> {
   try {
-    await storage.write(key, text);
+    await storage.write(key, text, fleeting);
   } catch (error) {
     // The next one may go better; the transfers themselves will say what is wrong.
     if (!(error instanceof RemoteFault)) throw error;

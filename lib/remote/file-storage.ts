@@ -1,11 +1,13 @@
-// A remote that is a folder: a disk that several machines share. Every file is written beside its place, synced, and renamed.
+// A remote that is a folder: a disk that several machines share. Every file is written beside its place, synced (but for
+// those of which the name alone counts), and renamed: what can be seen is whole, also after a power cut.
 
-import { mkdir, open, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { uniqueName } from '../core/disk.ts';
 import { codeOf, messageOf } from '../core/result.ts';
 import { RemoteFault } from './problem.ts';
-import type { Range, Storage, StoredFile } from './storage.ts';
+import type { Range, Storage, StoredFile, WriteOptions } from './storage.ts';
 
 export class FileStorage implements Storage {
   readonly label: string;
@@ -22,27 +24,24 @@ export class FileStorage implements Storage {
   }
 
   async list(prefix: string): Promise<readonly StoredFile[]> {
-    const files: StoredFile[] = [];
-    await this.#walk(prefix.replace(/\/$/, ''), files);
-    return files;
+    return this.#walk(prefix.replace(/\/$/, ''));
   }
 
-  async #walk(folder: string, files: StoredFile[]): Promise<void> {
+  async #walk(folder: string): Promise<readonly StoredFile[]> {
     let items;
     try {
       items = await readdir(this.#path(folder), { withFileTypes: true });
     } catch (error) {
-      if (codeOf(error) === 'ENOENT') return;
+      if (codeOf(error) === 'ENOENT') return [];
       throw this.#fault(error, folder);
     }
-    for (const item of items) {
+    const found = items.map(async (item): Promise<readonly StoredFile[]> => {
       const key = folder === '' ? item.name : `${folder}/${item.name}`;
-      if (item.isDirectory()) await this.#walk(key, files);
-      else if (item.isFile() && !item.name.startsWith('.tmp-')) {
-        const found = await this.stat(key);
-        if (found !== undefined) files.push(found);
-      }
-    }
+      if (item.isDirectory()) return this.#walk(key);
+      const file = item.isFile() && !item.name.startsWith('.tmp-') ? await this.stat(key) : undefined;
+      return file === undefined ? [] : [file];
+    });
+    return (await Promise.all(found)).flat();
   }
 
   async stat(key: string): Promise<StoredFile | undefined> {
@@ -71,12 +70,17 @@ export class FileStorage implements Storage {
     }
   }
 
-  async write(key: string, bytes: Uint8Array): Promise<void> {
+  async write(key: string, bytes: Uint8Array, { durable }: WriteOptions = { durable: true }): Promise<void> {
     const path = this.#path(key);
     const tmp = `${dirname(path)}/.tmp-${uniqueName()}`;
     try {
-      await mkdir(dirname(path), { recursive: true });
-      await writeFile(tmp, bytes, { flag: 'wx', flush: true });
+      const file = await create(tmp);
+      try {
+        for (let done = 0; done < bytes.length;) done += (await file.write(bytes, done)).bytesWritten;
+        if (durable) await file.sync();
+      } finally {
+        await file.close();
+      }
       await rename(tmp, path);
     } catch (error) {
       await rm(tmp, { force: true });
@@ -120,5 +124,16 @@ export class FileStorage implements Storage {
       default:
         return new RemoteFault('other', `${what}: ${messageOf(error)}`, 'check the folder');
     }
+  }
+}
+
+/** Makes missing folders. */
+async function create(path: string): Promise<FileHandle> {
+  try {
+    return await open(path, 'wx');
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT') throw error;
+    await mkdir(dirname(path), { recursive: true });
+    return open(path, 'wx');
   }
 }

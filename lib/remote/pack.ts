@@ -4,7 +4,7 @@
 //   dagrun-pack 1 <SHA-256 of the lines below>
 //   <digest> <offset> <size> <SHA-256>
 
-import { createHash, webcrypto } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { isDigest } from '../core/digest.ts';
 import type { Digest } from '../core/digest.ts';
 import { err, ok } from '../core/result.ts';
@@ -18,16 +18,9 @@ import { pieceSize } from './storage.ts';
 /** Objects up to this size are packed; larger ones travel alone. */
 export const smallObject = 1 << 20;
 
+/** In this thread: handing bytes to another one copies them here, which takes as long. */
 export function sha256(bytes: Uint8Array | string): Sha256 {
   return createHash('sha256').update(bytes).digest('hex') as Sha256;
-}
-
-/** For pieces of large objects: hashed beside this thread, which has their digests and everything else to do. */
-export async function sha256Aside(bytes: Uint8Array): Promise<Sha256> {
-  // No thread shares the memory of these.
-  return Buffer.from(await webcrypto.subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>)).toString(
-    'hex',
-  ) as Sha256;
 }
 
 export interface Pack {

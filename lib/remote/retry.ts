@@ -2,7 +2,7 @@
 
 import { randomInt } from 'node:crypto';
 import { RemoteFault, isKind } from './problem.ts';
-import type { Range, Storage, StoredFile } from './storage.ts';
+import type { Range, Storage, StoredFile, WriteOptions } from './storage.ts';
 
 export interface RetryOptions {
   /** In all, the first included. */
@@ -59,9 +59,9 @@ export class RetryingStorage implements Storage {
     });
   }
 
-  async write(key: string, bytes: Uint8Array): Promise<void> {
+  async write(key: string, bytes: Uint8Array, options?: WriteOptions): Promise<void> {
     if (this.readOnly) throw readOnlyFault(this.label);
-    await this.#persist(bytes.length, () => this.#inner.write(key, bytes));
+    await this.#persist(bytes.length, () => this.#inner.write(key, bytes, options));
   }
 
   async remove(keys: readonly string[]): Promise<void> {

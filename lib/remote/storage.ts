@@ -16,6 +16,11 @@ export interface Range {
   readonly length: number;
 }
 
+export interface WriteOptions {
+  /** False: a power cut may leave the name with nothing behind it, or neither. Default: true. */
+  readonly durable: boolean;
+}
+
 /** Keys are relative, with `/` between parts. Every function throws RemoteFault. */
 export interface Storage {
   /** What messages call it: `remote "origin" (s3://bucket/prefix)`. */
@@ -32,7 +37,7 @@ export interface Storage {
   /** The bytes of a file or of a part of it; a part that the file does not have is a transient problem. */
   read(key: string, range?: Range): Promise<Buffer>;
   /** Replaces the file in one step where the place can do that; what was written is there when it returns. */
-  write(key: string, bytes: Uint8Array): Promise<void>;
+  write(key: string, bytes: Uint8Array, options?: WriteOptions): Promise<void>;
   /** Those that are not there are no problem. */
   remove(keys: readonly string[]): Promise<void>;
 }

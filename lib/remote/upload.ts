@@ -1,10 +1,11 @@
 // Uploading objects: small ones in packs, large ones in pieces; what is there already stays there. Every byte is checked against the
 // digest that it is known by, so that damage in the cache of this machine goes no further.
 
-import { open, readFile, stat } from 'node:fs/promises';
-import { statSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
+import { open, stat } from 'node:fs/promises';
 import { DigestStream, digestBytes } from '../core/digest.ts';
 import type { Digest } from '../core/digest.ts';
+import { Pace } from '../core/pace.ts';
 import { codeOf, err, ok } from '../core/result.ts';
 import type { Result } from '../core/result.ts';
 import type { RunEntry } from '../plan/record.ts';
@@ -13,7 +14,7 @@ import type { LargeObject, Located } from './contents.ts';
 import { blobKey, packKey } from './keys.ts';
 import type { Sha256 } from './keys.ts';
 import type { LocalCache } from './local.ts';
-import { PackBuilder, encodeIndex, sha256Aside, smallObject } from './pack.ts';
+import { PackBuilder, encodeIndex, sha256, smallObject } from './pack.ts';
 import type { Pack } from './pack.ts';
 import { inParallel } from './pool.ts';
 import type { Progress } from './progress.ts';
@@ -59,7 +60,7 @@ interface Context {
 
 /** Something to send, in memory. */
 interface Parcel {
-  readonly sha: Promise<Sha256> | Sha256;
+  readonly sha: Sha256;
   readonly bytes: Uint8Array;
   /** The pack that it is; its objects count once its index is there. */
   readonly pack: Pack | null;
@@ -102,12 +103,14 @@ export class Uploader {
 
   async *#parcels(small: readonly Needed[], large: readonly Needed[]): AsyncGenerator<Parcel> {
     const builder = new PackBuilder();
+    const pace = new Pace();
     const finish = function* (): Generator<Parcel> {
       const pack = builder.finish();
       if (pack !== undefined) yield { sha: pack.sha, bytes: pack.bytes, pack };
     };
     for (const need of small) {
-      const bytes = await this.#readSmall(need);
+      await pace.breathe();
+      const bytes = this.#readSmall(need);
       if (bytes === undefined || builder.add(need.digest, bytes)) continue;
       yield* finish();
       builder.add(need.digest, bytes);
@@ -117,9 +120,9 @@ export class Uploader {
   }
 
   /** Undefined where the object is gone or its bytes are not those of its digest. */
-  async #readSmall({ digest, size }: Needed): Promise<Buffer | undefined> {
+  #readSmall({ digest, size }: Needed): Buffer | undefined {
     try {
-      const bytes = await readFile(this.#local.objectPath(digest));
+      const bytes = readFileSync(this.#local.objectPath(digest));
       return bytes.length === size && digestBytes(bytes) === digest ? bytes : undefined;
     } catch (error) {
       if (codeOf(error) === undefined) throw error;
@@ -135,18 +138,18 @@ export class Uploader {
     const file = await open(path, 'r');
     try {
       const stream = new DigestStream();
-      const pieces: Promise<Sha256>[] = [];
+      const pieces: Sha256[] = [];
       for (let index = 0; index * pieceSize < size; index++) {
         const { offset, length } = pieceRange({ size }, index);
         const bytes = Buffer.allocUnsafe(length);
         const { bytesRead } = await file.read(bytes, 0, length, offset);
         if (bytesRead !== length) return;
-        const sha = sha256Aside(bytes);
+        const sha = sha256(bytes);
         pieces.push(sha);
         stream.update(bytes);
         yield { sha, bytes, pack: null };
       }
-      const object: LargeObject = { kind: 'large', digest, size, pieces: await Promise.all(pieces) };
+      const object: LargeObject = { kind: 'large', digest, size, pieces };
       if (stream.digest() !== digest) return;
       this.#located.set(digest, object);
       this.#context.progress.objectsDone++;
@@ -157,8 +160,7 @@ export class Uploader {
 
   async #send(parcel: Parcel, list: boolean): Promise<void> {
     const { progress } = this.#context;
-    const { bytes, pack } = parcel;
-    const sha = await parcel.sha;
+    const { bytes, pack, sha } = parcel;
     if (!(await this.#isThere(sha, bytes.length, list))) {
       await this.#storage.write(blobKey(sha), bytes);
       this.#sent.add(sha);

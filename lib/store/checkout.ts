@@ -14,7 +14,7 @@ import { compareTree, isLinkTo, isSameFile, wholeTree } from './difference.ts';
 import type { Difference } from './difference.ts';
 import type { Fence } from './escape.ts';
 import type { ObjectStore } from './objects.ts';
-import { Pace } from './pace.ts';
+import { Pace } from '../core/pace.ts';
 import { ioProblem, problem } from './problem.ts';
 import { restoreObject } from './restore.ts';
 import type { FileContent } from './restore.ts';

@@ -7,7 +7,7 @@ import type { Manifest, ManifestEntry } from '../core/manifest.ts';
 import { joinPath, rootPath } from '../core/path.ts';
 import { codeOf } from '../core/result.ts';
 import { digestFile } from './bytes.ts';
-import { Pace } from './pace.ts';
+import { Pace } from '../core/pace.ts';
 
 export type ManifestFile = Extract<ManifestEntry, { kind: 'file' }>;
 export type ManifestLink = Extract<ManifestEntry, { kind: 'link' }>;

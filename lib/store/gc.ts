@@ -14,7 +14,7 @@ import type { Layout } from './layout.ts';
 import { listMarkers, listNames, listObjects, listOwn, listRuns, statOf } from './list.ts';
 import { readExecutionFolder } from './logs.ts';
 import type { ObjectStore } from './objects.ts';
-import { Pace } from './pace.ts';
+import { Pace } from '../core/pace.ts';
 import { readEntryFile } from './runs.ts';
 import { listWorkspaces } from './workspaces.ts';
 

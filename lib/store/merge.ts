@@ -12,7 +12,7 @@ import { Layout, isRunId } from './layout.ts';
 import { listNames, listObjects, listOwn, listRuns, statOf } from './list.ts';
 import { moveInto } from './objects.ts';
 import type { ObjectStore, Source } from './objects.ts';
-import { Pace } from './pace.ts';
+import { Pace } from '../core/pace.ts';
 import { ioProblem, problem } from './problem.ts';
 import { readEntryFile } from './runs.ts';
 import type { RunTable } from './runs.ts';

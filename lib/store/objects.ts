@@ -1,7 +1,7 @@
 // The object store: contents under their digest, read-only, verified whenever they are read.
 // Knows nothing of runs, of stages or of the workspace.
 
-import { chmodSync, closeSync, fchmodSync, lstatSync, openSync, renameSync, rmSync } from 'node:fs';
+import { chmodSync, closeSync, fchmodSync, lstatSync, mkdir, openSync, renameSync, rmSync } from 'node:fs';
 import type { Stats } from 'node:fs';
 import { dirname } from 'node:path';
 import { digestBytes } from '../core/digest.ts';
@@ -26,7 +26,7 @@ import {
   writeWhole,
 } from './bytes.ts';
 import type { Layout } from './layout.ts';
-import { Pace } from './pace.ts';
+import { Pace } from '../core/pace.ts';
 import { ioProblem, problem } from './problem.ts';
 import type { Warnings } from './problem.ts';
 
@@ -58,6 +58,7 @@ export class ObjectStore {
   readonly #manifests = new Map<Digest, Manifest>();
   /** Paths of objects that are of no use but stay (a read-only cache; a tree for another workspace): to this process they are not there. */
   readonly #bad = new Set<string>();
+  readonly #prepared = new Set<string>();
 
   constructor(layout: Layout, warnings: Warnings) {
     this.layout = layout;
@@ -207,19 +208,37 @@ export class ObjectStore {
   async putBytes(
     objects: readonly { readonly digest: Digest; readonly bytes: Uint8Array }[],
   ): Promise<Result<void, StoreProblem>> {
-    for (let start = 0; start < objects.length; start += batchFiles) {
-      const pending: Pending[] = [];
-      try {
-        for (const { digest, bytes } of objects.slice(start, start + batchFiles))
-          writeWhole(this.#create(pending, digest), bytes);
-        await this.#finish(pending);
-      } catch (error) {
-        return err(ioProblem(error, `cannot write to the cache ${this.layout.dir}`));
-      } finally {
-        abandon(pending);
+    const batches: Pending[][] = [];
+    let syncing: Promise<void> | undefined;
+    try {
+      for (let start = 0; start < objects.length; start += batchFiles) {
+        const batch = objects.slice(start, start + batchFiles);
+        const pending: Pending[] = [];
+        batches.push(pending);
+        this.#prepareFolders(batch);
+        for (const { digest, bytes } of batch) writeWhole(this.#create(pending, digest), bytes);
+        // The disk has had the batch before this one meanwhile.
+        await syncing;
+        syncing = this.#finish(pending);
       }
+      await syncing;
+      return ok(undefined);
+    } catch (error) {
+      await syncing?.catch(() => undefined);
+      return err(ioProblem(error, `cannot write to the cache ${this.layout.dir}`));
+    } finally {
+      for (const pending of batches) abandon(pending);
     }
-    return ok(undefined);
+  }
+
+  /** Makes the folders of new objects beside this thread, which writes them. What fails here fails where they are put in their places. */
+  #prepareFolders(objects: readonly { readonly digest: Digest }[]): void {
+    for (const { digest } of objects) {
+      const folder = dirname(this.path(digest));
+      if (this.#prepared.has(folder)) continue;
+      this.#prepared.add(folder);
+      mkdir(folder, { recursive: true }, () => undefined);
+    }
   }
 
   /** Takes over a file in tmp/ whose bytes were checked against the digest already. */

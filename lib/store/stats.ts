@@ -4,7 +4,7 @@ import { compareText } from '../core/path.ts';
 import { countHits } from './hits.ts';
 import type { Layout } from './layout.ts';
 import { listNames, listObjects, listOwn, listRuns, statOf } from './list.ts';
-import { Pace } from './pace.ts';
+import { Pace } from '../core/pace.ts';
 import { readEntryFile } from './runs.ts';
 
 export interface GroupStats {

@@ -14,7 +14,7 @@ import { codeOf, err, ok } from '../core/result.ts';
 import type { Result } from '../core/result.ts';
 import { digestFile } from './bytes.ts';
 import { isInside } from './escape.ts';
-import { Pace } from './pace.ts';
+import { Pace } from '../core/pace.ts';
 
 /** The error is a sentence about what in the folder cannot be stored. System errors are thrown. */
 export async function readTree(folder: string): Promise<Result<Manifest, string>> {

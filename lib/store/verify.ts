@@ -9,7 +9,7 @@ import { digestFile } from './bytes.ts';
 import { encodeName } from './layout.ts';
 import { listMarkers, listObjects, listRuns } from './list.ts';
 import type { ObjectStore } from './objects.ts';
-import { Pace } from './pace.ts';
+import { Pace } from '../core/pace.ts';
 import { ioProblem } from './problem.ts';
 import type { RunTable } from './runs.ts';
 

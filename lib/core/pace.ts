@@ -1,6 +1,6 @@
 // Long work in small steps: lets timers, signals and children have their turn.
 
-import { monotonic } from '../core/clock.ts';
+import { monotonic } from './clock.ts';
 
 const longestStep = 10;
 
