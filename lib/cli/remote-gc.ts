@@ -28,11 +28,14 @@ export async function collectFromRemote(
     collectRemoteRuns(project, access.value, { scope, grace: milliseconds, dry, signal }),
   );
   if (!done.ok) return done;
-  const { runs, files, bytes, rewritten } = done.value;
+  const { runs, files, bytes, rewritten, leftovers } = done.value;
   const { name } = access.value;
+  const counts = [formatCount(runs, 'run'), formatCount(files, 'file')];
+  if (leftovers > 0) counts.push(`${formatCount(leftovers, 'part')} of interrupted pushes`);
+  const what = `${counts.slice(0, -1).join(', ')} and ${counts.at(-1)}`;
   const text = isSet(invocation, 'json')
-    ? JSON.stringify({ remote: name, runs, files, bytes, rewritten, dry })
-    : `${dry ? 'would remove' : 'removed'} ${formatCount(runs, 'run')} and ${formatCount(files, 'file')} from ${name}: ${formatBytes(bytes)}`;
+    ? JSON.stringify({ remote: name, runs, files, bytes, rewritten, leftovers, dry })
+    : `${dry ? 'would remove' : 'removed'} ${what} from ${name}: ${formatBytes(bytes)}`;
   invocation.io.stdout.write(`${text}\n`);
   return ok(exitCodes.done);
 }

@@ -81,6 +81,7 @@ class Stopping implements Storage {
   readonly label = 'stopping';
   readonly readOnly = false;
   readonly canList: boolean = true;
+  readonly leavesParts = true;
   readonly jobs = 4;
 
   constructor(inner: Storage, left: number, mode: 'before' | 'after' | 'torn') {

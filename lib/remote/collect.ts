@@ -29,6 +29,7 @@ import { findMove, movedTo } from './moves.ts';
 import type { Move } from './moves.ts';
 import { sha256 } from './pack.ts';
 import { inParallel } from './pool.ts';
+import { findLeftovers } from './leftovers.ts';
 import { RemoteFault, isKind } from './problem.ts';
 import { writeCatalogue } from './push.ts';
 import { readOnlyFault } from './retry.ts';
@@ -57,6 +58,8 @@ export interface RemoteGcReport {
   readonly bytes: number;
   /** Packs that were written anew with what is needed of them. */
   readonly rewritten: number;
+  /** Parts of files that writers which were killed had left; their bytes count too. */
+  readonly leftovers: number;
 }
 
 /** What is needed of a pack: objects by digest; null where two records of one object contradict each other. */
@@ -125,8 +128,10 @@ class Collection {
         for (const file of there) if (!isUnneeded(file)) needed.add(blobKey(file.key.slice(folder.length) as Sha256));
       files += unneeded.length;
     }
+    const leftovers = await findLeftovers(this.#storage, this.#now);
+    await this.#remove(leftovers);
     if (!this.#options.dry && markers.length > 0) await writeCatalogue(this.#storage);
-    return { runs: removed.length, files, bytes: this.#bytes, rewritten };
+    return { runs: removed.length, files, bytes: this.#bytes, rewritten, leftovers: leftovers.length };
   }
 
   #isYoung({ modified }: StoredFile): boolean {

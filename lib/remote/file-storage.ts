@@ -1,11 +1,12 @@
-// A remote that is a folder: a disk that several machines share. Every file is written beside its place, synced (but for
-// those of which the name alone counts), and renamed: what can be seen is whole, also after a power cut.
+// A remote that is a folder: a disk that several machines share. Every file is written in tmp/, synced (but for those of which
+// the name alone counts), and renamed: what can be seen is whole, also after a power cut. What a writer that was killed leaves in tmp/ is for
+// leftovers.ts.
 
 import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
-import type { FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { uniqueName } from '../core/disk.ts';
 import { codeOf, messageOf } from '../core/result.ts';
+import { tmpFolder } from './keys.ts';
 import { RemoteFault } from './problem.ts';
 import type { Range, Storage, StoredFile, WriteOptions } from './storage.ts';
 
@@ -13,6 +14,7 @@ export class FileStorage implements Storage {
   readonly label: string;
   readonly readOnly = false;
   readonly canList = true;
+  readonly leavesParts = true;
   readonly jobs: number;
   readonly #root: string;
 
@@ -38,7 +40,7 @@ export class FileStorage implements Storage {
     const found = items.map(async (item): Promise<readonly StoredFile[]> => {
       const key = folder === '' ? item.name : `${folder}/${item.name}`;
       if (item.isDirectory()) return this.#walk(key);
-      const file = item.isFile() && !item.name.startsWith('.tmp-') ? await this.stat(key) : undefined;
+      const file = item.isFile() ? await this.stat(key) : undefined;
       return file === undefined ? [] : [file];
     });
     return (await Promise.all(found)).flat();
@@ -72,18 +74,21 @@ export class FileStorage implements Storage {
 
   async write(key: string, bytes: Uint8Array, { durable }: WriteOptions = { durable: true }): Promise<void> {
     const path = this.#path(key);
-    const tmp = `${dirname(path)}/.tmp-${uniqueName()}`;
+    const tmp = this.#path(tmpFolder + uniqueName());
     try {
-      const file = await create(tmp);
+      const file = await making(tmp, () => open(tmp, 'wx'));
       try {
         for (let done = 0; done < bytes.length;) done += (await file.write(bytes, done)).bytesWritten;
         if (durable) await file.sync();
       } finally {
         await file.close();
       }
-      await rename(tmp, path);
+      await making(path, () => rename(tmp, path));
     } catch (error) {
       await rm(tmp, { force: true });
+      // After an hour in which this process did not run, somebody may have tidied up.
+      if (codeOf(error) === 'ENOENT')
+        throw new RemoteFault('transient', `${this.label}: "${key}" vanished while it was written`, 'try again');
       throw this.#fault(error, key);
     }
   }
@@ -127,13 +132,13 @@ export class FileStorage implements Storage {
   }
 }
 
-/** Makes missing folders. */
-async function create(path: string): Promise<FileHandle> {
+/** Runs `action`; where the folder of `path` is missing, makes it and runs it again. */
+async function making<T>(path: string, action: () => Promise<T>): Promise<T> {
   try {
-    return await open(path, 'wx');
+    return await action();
   } catch (error) {
     if (codeOf(error) !== 'ENOENT') throw error;
     await mkdir(dirname(path), { recursive: true });
-    return open(path, 'wx');
+    return action();
   }
 }

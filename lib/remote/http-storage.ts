@@ -29,6 +29,7 @@ export class HttpStorage implements Storage {
   readonly label: string;
   readonly readOnly = true;
   readonly canList = false;
+  readonly leavesParts = false;
   readonly jobs: number;
   readonly #options: HttpOptions;
   readonly #agent: HttpAgent | HttpsAgent;

@@ -69,6 +69,7 @@ export class OpenDalStorage implements Storage {
   readonly label: string;
   readonly readOnly = false;
   readonly canList = true;
+  readonly leavesParts = false;
   readonly jobs: number;
   readonly #options: OpenDalOptions;
   #operator: Promise<Operator> | undefined;

@@ -10,7 +10,9 @@ import { encodeContents } from './contents.ts';
 import type { Located } from './contents.ts';
 import { encodeEnvelope } from './envelope.ts';
 import type { LocalCache } from './local.ts';
+import { findLeftovers } from './leftovers.ts';
 import { inParallel } from './pool.ts';
+import { caught } from './problem.ts';
 import { Progress } from './progress.ts';
 import type { OnProgress, TransferReport } from './progress.ts';
 import { readOnlyFault } from './retry.ts';
@@ -132,7 +134,7 @@ export class Pusher {
     this.#progress.show();
   }
 
-  /** Writes the catalogue where something was pushed, and gives up the registration. */
+  /** Writes the catalogue where something was pushed, removes what killed pushes left, and gives up the registration. */
   async finish(): Promise<void> {
     const begun = this.#registration;
     if (begun === undefined) return;
@@ -145,10 +147,18 @@ export class Pusher {
       return;
     }
     try {
-      if (this.#done.size > 0) await writeCatalogue(this.#storage);
+      if (this.#done.size === 0) return;
+      await writeCatalogue(this.#storage);
+      // What cannot be removed is in nobody's way.
+      await caught(() => this.#tidy(registration.now));
     } finally {
       await registration.release();
     }
+  }
+
+  async #tidy(now: number): Promise<void> {
+    const leftovers = await findLeftovers(this.#storage, now);
+    await this.#storage.remove(leftovers.map(({ key }) => key));
   }
 }
 

@@ -24,6 +24,7 @@ export class RetryingStorage implements Storage {
   readonly label: string;
   readonly readOnly: boolean;
   readonly canList: boolean;
+  readonly leavesParts: boolean;
   readonly jobs: number;
   readonly #inner: Storage;
   readonly #options: RetryOptions;
@@ -34,6 +35,7 @@ export class RetryingStorage implements Storage {
     this.label = inner.label;
     this.readOnly = inner.readOnly;
     this.canList = inner.canList;
+    this.leavesParts = inner.leavesParts;
     this.jobs = inner.jobs;
   }
 

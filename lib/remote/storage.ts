@@ -28,6 +28,8 @@ export interface Storage {
   readonly readOnly: boolean;
   /** False: a web server; there is the catalogue instead. */
   readonly canList: boolean;
+  /** True: a writer that was killed leaves a part of a file, below tmpFolder (keys.ts). */
+  readonly leavesParts: boolean;
   /** Transfers at a time. */
   readonly jobs: number;
   /** Every file below a prefix that ends with a slash (or all of them, for the empty prefix); none where there is nothing. */

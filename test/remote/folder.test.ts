@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from '@jest/globals';
 import { createHash } from 'node:crypto';
-import { chmodSync, existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { step, useRig } from '../rig.ts';
 import type { Finished } from '../rig.ts';
@@ -362,5 +362,70 @@ describe('gc --remote', () => {
     const pushed = await rig.run(['push']);
     expect(pushed.code).toBe(3);
     expect(pushed.stderr).toContain('a gc is at work (process 78 on box)');
+  });
+
+  /** A pipeline whose out takes a while to move. */
+  async function makeLarge(): Promise<void> {
+    rig.pipeline({
+      remotes: { origin: '../remote' },
+      stages: { make: { cmd: 'head -c 100000000 /dev/urandom > big', outs: ['big'] } },
+    });
+    await rig.good();
+  }
+
+  /** Kills the command once a part of at least 1 MB of a file is in the folder. */
+  async function killIn(folder: string, ...args: string[]): Promise<void> {
+    const run = rig.start(args);
+    const isLarge = (name: string): boolean =>
+      (statSync(join(folder, name), { throwIfNoEntry: false })?.size ?? 0) > 1_000_000;
+    await run.waitFor(() => existsSync(folder) && readdirSync(folder).some(isLarge));
+    run.signal('SIGKILL');
+    expect((await run.end()).signal).toBe('SIGKILL');
+  }
+
+  function makeOld(...prefixes: string[]): void {
+    for (const key of prefixes.flatMap((prefix) => remoteFiles(prefix))) utimesSync(remotePath(key), 1, 1);
+  }
+
+  it('removes what a killed push was writing once nobody can be at it any more', async () => {
+    await makeLarge();
+    await killIn(remotePath('tmp'), 'push');
+    const left = remoteFiles('tmp/').length;
+    expect(left).toBeGreaterThan(0);
+    makeOld('active/');
+    const gc = (...more: string[]): Promise<Finished> =>
+      good('gc', '--remote', '--workspace', '--grace', '0s', ...more);
+    // Somebody might be writing it yet.
+    expect(json(await gc('--json'))).toMatchObject({ leftovers: 0 });
+    expect(remoteFiles('tmp/').length).toBe(left);
+    makeOld('tmp/');
+    const dry = await gc('--dry');
+    expect(dry.stdout).toContain(`and ${left} part${left === 1 ? '' : 's'} of interrupted pushes`);
+    expect(remoteFiles('tmp/').length).toBe(left);
+    expect(json(await gc('--json'))).toMatchObject({ leftovers: left });
+    expect(remoteFiles('tmp/')).toEqual([]);
+  });
+
+  it('is not needed for that where somebody pushes again', async () => {
+    await makeLarge();
+    await killIn(remotePath('tmp'), 'push');
+    makeOld('tmp/');
+    writeFileSync(remotePath('tmp/of-another-push'), 'begun');
+    await good('push');
+    expect(remoteFiles('tmp/')).toEqual(['tmp/of-another-push']);
+    rig.remove('big');
+    rmSync(rig.path('cache'), { recursive: true });
+    await good('pull');
+  });
+
+  it('is not what removes the parts that a killed fetch left: gc of the cache does', async () => {
+    await makeLarge();
+    await good('push');
+    rmSync(rig.path('cache'), { recursive: true });
+    await killIn(rig.path('cache/tmp'), 'fetch');
+    expect(rig.files('cache/tmp').filter((name) => name.includes('part-'))).toHaveLength(1);
+    expect(rig.files('cache/runs')).toEqual([]);
+    await good('gc', '--workspace');
+    expect(rig.files('cache/tmp')).toEqual([]);
   });
 });
