@@ -142,6 +142,7 @@ const operations: readonly (readonly [string, LocalOp, Shape])[] = [
   ['layer norm of vectors', { op: 'layer_norm', epsilon: 1e-3 }, [6, 10]],
   ['flatten', { op: 'flatten' }, [2, 3, 4, 5]],
   ['dense, l2', { op: 'dense', units: 9, useBias: true, activation: 'linear', l2: 0.01 }, [5, 12]],
+  ['dense, relu', { op: 'dense', units: 9, useBias: true, activation: 'relu', l2: 0 }, [5, 12]],
   ['dense, gelu, no bias', { op: 'dense', units: 9, useBias: false, activation: 'gelu', l2: 0 }, [5, 12]],
   ['output', { op: 'output', classes: 10 }, [4, 12]],
   ...activations.map((activation): readonly [string, LocalOp, Shape] => [

@@ -6,17 +6,15 @@ import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 
 import { activate, type Activation } from './activation.ts';
+import { passBias, setRectifiedKernel } from './bias.ts';
 import type { Heap } from './heap.ts';
 import { replaceCall, type LayerWeight } from './layers.ts';
 import { leavesOutRelu } from './postpone.ts';
-import { addGradient, hasKernel, setKernel, type Gradients } from './registry.ts';
+import { addGradient, setKernel, type Gradients } from './registry.ts';
 
 const layerKernel = 'ConvolutionLayer';
-const slopeKernel = 'RectifiedBiasGradient';
-/** Of layers without ReLU, where a backend has something better than a sum. */
-const biasKernel = 'BiasGradient';
 
-/** Of both kernels that a backend has to have. */
+/** Of the kernel that a backend has to have. */
 export interface ConvolutionAttributes extends tf.NamedAttrMap {
   strides: [number, number];
   pad: 'same' | 'valid';
@@ -36,13 +34,13 @@ export function setLayerKernels(heap: Heap): void {
       backend: tf.backend(),
     });
   });
-  setSlopeKernel(heap);
+  setRectifiedKernel(heap);
   fuseConvolution('wasm');
 }
 
 const backends = new Set<string>();
 
-/** From now on, layers use the kernels ConvolutionLayer and RectifiedBiasGradient of this backend while it is the active one. */
+/** From now on, layers use the kernel ConvolutionLayer and those of biases of this backend while it is the active one. */
 export function fuseConvolution(backend: string): void {
   backends.add(backend);
   addGradient({ kernelName: layerKernel, inputsToSave: ['x', 'filter'], outputsToSave: [true], gradFunc: derive });
@@ -51,38 +49,18 @@ export function fuseConvolution(backend: string): void {
   );
 }
 
-/** dy where y is positive, else 0; and its sum over all but the last axis. */
-function setSlopeKernel({ kernels, address, create }: Heap): void {
-  setKernel(slopeKernel, () => (inputs) => {
-    const [dy, y] = [inputs['dy']!, inputs['y']!];
-    const channels = y.shape.at(-1)!;
-    const outs = [create(y.shape), create([channels])];
-    const rows = tf.util.sizeFromShape(y.shape) / channels;
-    kernels.rectifiedBiasGradient(...[dy, y, ...outs].map(address), rows, channels);
-    return outs;
-  });
-}
-
 function derive(dys: tf.Tensor | tf.Tensor[], saved: tf.Tensor[], attributes: tf.NamedAttrMap): Gradients {
   const [x, filter, y] = saved as [tf.Tensor4D, tf.Tensor4D, tf.Tensor4D];
   const { strides, pad, activation } = attributes as ConvolutionAttributes;
-  const [slope, sums] = activation === 'relu' ? rectifiedSlope(dys as tf.Tensor4D, y) : [dys as tf.Tensor4D, null];
+  const { slope, bias } = passBias(dys as tf.Tensor4D, y, activation === 'relu');
   const common = { strides, pad, dataFormat: 'NHWC', dimRoundingMode: undefined };
   const run = (name: string, inputs: tf.NamedTensorMap, more: object): tf.Tensor =>
     tf.engine().runKernel(name, inputs, { ...common, ...more } as unknown as tf.NamedAttrMap);
   return {
     x: () => run('Conv2DBackpropInput', { dy: slope, filter }, { inputShape: x.shape }),
     filter: () => run('Conv2DBackpropFilter', { x, dy: slope }, { filterShape: filter.shape }),
-    bias: () => sums ?? sumPixels(slope),
+    bias,
   };
-}
-
-function rectifiedSlope(dy: tf.Tensor4D, y: tf.Tensor4D): [tf.Tensor4D, tf.Tensor] {
-  return tf.engine().runKernel(slopeKernel, { dy, y });
-}
-
-function sumPixels(dy: tf.Tensor4D): tf.Tensor {
-  return hasKernel(biasKernel) ? tf.engine().runKernel(biasKernel, { dy }) : tf.sum(dy, [0, 1, 2]);
 }
 
 /** What the convolutional layer of TensorFlow.js holds. */

@@ -2,6 +2,8 @@
 
 import * as tf from '@tensorflow/tfjs-core';
 
+import { crossEntropyOfRows } from '../engine/cross-entropy.ts';
+
 /** Sums over images, so that batches of different sizes can be added up. */
 export interface Score {
   readonly images: number;
@@ -23,10 +25,14 @@ export function smoothLabels(labels: Uint16Array, classes: number, smoothing: nu
 
 /**
  * Σ over the images of −Σ target·log softmax(logits), divided by `images`: the mean, or, where there are more images in the batch than these, their share
- * in the mean. Logits and targets are [n, classes]; differentiable by the logits.
+ * in the mean. Logits and targets are [n, classes], targets sum up to 1; differentiable by the logits.
  */
 export function crossEntropy(logits: tf.Tensor2D, targets: tf.Tensor2D, images: number = logits.shape[0]): tf.Scalar {
-  return tf.tidy(() => tf.mul<tf.Scalar>(tf.sum(tf.mul(tf.logSoftmax(logits), targets)), -1 / images));
+  return tf.tidy(() => {
+    const rows = crossEntropyOfRows(logits, targets);
+    if (rows !== null) return tf.mul<tf.Scalar>(tf.sum(rows), 1 / images);
+    return tf.mul<tf.Scalar>(tf.sum(tf.mul(tf.logSoftmax(logits), targets)), -1 / images);
+  });
 }
 
 /** Cross-entropy and hits of logits [n, classes], row-major, in double precision. The first of equal logits counts. */
