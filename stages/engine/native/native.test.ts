@@ -173,6 +173,20 @@ describeNative('native TensorFlow', () => {
     },
   );
 
+  it('lets a diverged network be seen: NaN stays NaN', async () => {
+    await tf.setBackend('tensorflow');
+    const convolution = tfl.layers.conv2d({ filters: 2, kernelSize: 1, activation: 'relu', inputShape: [4, 4, 1] });
+    const model = tfl.sequential({ layers: [convolution, tfl.layers.maxPooling2d({})] });
+    const sumOf = (bias: number): number =>
+      tf.tidy(() => {
+        convolution.trainableWeights[1]!.write(tf.tensor1d([bias, 0.5]));
+        return tf.sum(model.apply(tf.ones([1, 4, 4, 1]), { training: true }) as tf.Tensor).dataSync()[0]!;
+      });
+    expect(sumOf(NaN)).toBeNaN();
+    expect(sumOf(Infinity)).toBe(Infinity);
+    expect(sumOf(-1e30)).toBeGreaterThanOrEqual(0);
+  });
+
   it('leaves operations of oneDNN alone where TensorFlow does, or where they cannot be called', () => {
     const { backend } = loading as Extract<typeof loading, { kind: 'loaded' }>;
     expect(hasOneDnn({ ...backend, isUsingGpuDevice: true })).toBe(false);

@@ -13,6 +13,9 @@ import { addKernel, attribute, backendName, windowAttributes, type Window } from
 const poolKernel = 'NativeMaxPool';
 const poolGradient = 'NativeMaxPoolGradient';
 
+/** Of float32. */
+const lowestNumber = -(2 - 2 ** -23) * 2 ** 127;
+
 interface PoolAttributes extends Window {
   readonly size: readonly [number, number];
 }
@@ -20,8 +23,8 @@ interface PoolAttributes extends Window {
 /** Makes the layers use it while native TensorFlow is the active backend. Needs oneDNN. */
 export function setNativePooling(): void {
   addKernel(poolKernel, (native, { x }, options) => {
-    const outs = native.executeMultipleOutputs('_MklNativeMaxPool', attributesOf(native, options), [x!], 2);
-    return [outs[0]!, concealShape(native, outs[1]!)];
+    const [y, places] = native.executeMultipleOutputs('_MklNativeMaxPool', attributesOf(native, options), [x!], 2);
+    return [revealNaN(y!), concealShape(native, places!)];
   });
   addKernel(poolGradient, (native, { x, y, dy, places }, options) =>
     native.executeSingleOutput('_MklNativeMaxPoolGrad', attributesOf(native, options), [x!, y!, dy!, places!]),
@@ -37,6 +40,17 @@ export function setNativePooling(): void {
     },
   });
   usePoolingInLayers();
+}
+
+/**
+ * oneDNN passes NaN over, and gives the lowest number where it finds nothing else. A ReLU after it would make 0 of that, and a network that has diverged could
+ * not be told from one that has not. Disposes what it gets, if it gives something else.
+ */
+function revealNaN(y: tf.Tensor): tf.Tensor {
+  const lowest = tf.tidy(() => tf.min(y).dataSync<'float32'>()[0]!);
+  if (lowest > lowestNumber) return y;
+  y.dispose();
+  return tf.fill(y.shape, NaN);
 }
 
 /**
