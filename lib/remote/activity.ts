@@ -24,10 +24,10 @@ export interface Registration {
   release(): Promise<void>;
 }
 
-export async function register(storage: Storage, kind: 'push' | 'gc'): Promise<Registration> {
-  const key = `active/${kind}-${uniqueName()}`;
+/** `owner`: what others may know it by, to remove it once they know that it is dead. */
+export async function register(storage: Storage, kind: 'push' | 'gc', owner?: string): Promise<Registration> {
+  const key = `active/${kind}-${owner === undefined ? '' : `${owner}-`}${uniqueName()}`;
   const text = Buffer.from(`${JSON.stringify({ host: hostname(), pid: process.pid })}\n`);
-  await storage.write(key, text, fleeting);
   const timer = setInterval(() => void renew(storage, key, text), renewEvery);
   timer.unref();
   const release = async (): Promise<void> => {
@@ -39,6 +39,7 @@ export async function register(storage: Storage, kind: 'push' | 'gc'): Promise<R
     }
   };
   try {
+    await storage.write(key, text, fleeting);
     const files = await storage.list('active/');
     const now = files.find((file) => file.key === key)?.modified ?? Date.now();
     const other = files.find((file) => file.key !== key && clashes(kind, file, now));
@@ -48,6 +49,12 @@ export async function register(storage: Storage, kind: 'push' | 'gc'): Promise<R
     await release();
     throw error;
   }
+}
+
+/** Takes away what pushes of an owner left who is known to be dead. */
+export async function unregister(storage: Storage, owner: string): Promise<void> {
+  const files = await storage.list('active/');
+  await storage.remove(files.flatMap(({ key }) => (key.startsWith(`active/push-${owner}-`) ? [key] : [])));
 }
 
 async function renew(storage: Storage, key: string, text: Uint8Array): Promise<void> {

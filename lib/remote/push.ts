@@ -29,6 +29,8 @@ export interface PushOptions {
   /** Where copies of pack indices are kept on this machine; null: nowhere. */
   readonly folder: string | null;
   readonly onProgress: OnProgress;
+  /** What the registration of the push can be known by. */
+  readonly owner?: string;
 }
 
 /** Runs are finished together up to so many bytes: what an interruption leaves undone is at most that, bytes that are there aside. */
@@ -98,7 +100,7 @@ export class Pusher {
 
   async #begin(): Promise<Registration> {
     if (await this.#view.isFresh()) await this.#storage.write(markerKey, Buffer.from(markerText));
-    return register(this.#storage, 'push');
+    return register(this.#storage, 'push', this.#options.owner);
   }
 
   #skip(entry: RunEntry, why: string): void {

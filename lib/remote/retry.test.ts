@@ -40,4 +40,25 @@ describe('an interruption', () => {
     await registration.release();
     expect(await inner.list('active/')).toEqual([]);
   });
+
+  it('leaves none either that was only just arriving', async () => {
+    const controller = new AbortController();
+    const inner = new SlowStorage(folder, { label: 'folder', jobs: 1 });
+    const storage = new RetryingStorage(inner, { ...usualRetries, signal: controller.signal });
+    setTimeout(() => controller.abort('SIGINT'), 50);
+    await expect(register(storage, 'push')).rejects.toMatchObject({ problem: { kind: 'interrupted' } });
+    expect(inner.written).toHaveLength(1);
+    expect(await inner.list('active/')).toEqual([]);
+  });
 });
+
+/** What is written gets there a while later. */
+class SlowStorage extends FileStorage {
+  readonly written: string[] = [];
+
+  override async write(key: string, bytes: Uint8Array): Promise<void> {
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    await super.write(key, bytes);
+    this.written.push(key);
+  }
+}

@@ -28,6 +28,8 @@ export class RetryingStorage implements Storage {
   readonly jobs: number;
   readonly #inner: Storage;
   readonly #options: RetryOptions;
+  /** Writes that were begun and have not ended, by key: those that nobody waits for any more are among them. */
+  readonly #writing = new Map<string, Promise<unknown>>();
 
   constructor(inner: Storage, options: RetryOptions) {
     this.#inner = inner;
@@ -63,14 +65,30 @@ export class RetryingStorage implements Storage {
 
   async write(key: string, bytes: Uint8Array, options?: WriteOptions): Promise<void> {
     if (this.readOnly) throw readOnlyFault(this.label);
-    await this.#persist(bytes.length, () => this.#inner.write(key, bytes, options));
+    await this.#persist(bytes.length, () => this.#writeOnce(key, bytes, options));
+  }
+
+  async #writeOnce(key: string, bytes: Uint8Array, options?: WriteOptions): Promise<void> {
+    const write = this.#inner.write(key, bytes, options);
+    const end = write.catch(() => undefined);
+    this.#writing.set(key, end);
+    try {
+      await write;
+    } finally {
+      if (this.#writing.get(key) === end) this.#writing.delete(key);
+    }
   }
 
   async remove(keys: readonly string[]): Promise<void> {
     if (this.readOnly) throw readOnlyFault(this.label);
     const work = (): Promise<void> => this.#inner.remove(keys);
-    // One file goes also after an interruption: whoever ends takes the registration away that would keep others waiting.
-    if (keys.length === 1 && this.#options.signal.aborted) await this.#limited(farewell, work);
+    // One file goes also after an interruption, even if it is only arriving now: whoever ends takes the registration away that would keep
+    // others waiting.
+    if (keys.length === 1 && this.#options.signal.aborted)
+      await this.#limited(farewell, async () => {
+        await this.#writing.get(keys[0]!);
+        await work();
+      });
     else if (keys.length > 0) await this.#persist(keys.length << 10, work);
   }
 

@@ -11,6 +11,7 @@ import { quote } from '../exec/slurm/script.ts';
 import type { Stage } from '../pipeline/pipeline.ts';
 import type { Brought, Courier, Job, Sent } from '../plan/ports.ts';
 import type { OutRecord, RunEntry } from '../plan/record.ts';
+import { unregister } from '../remote/activity.ts';
 import { historyFolder, runKey, runName } from '../remote/keys.ts';
 import type { LocalCache } from '../remote/local.ts';
 import { openStorage } from '../remote/open.ts';
@@ -212,13 +213,15 @@ export class RemoteCourier implements Courier {
     this.#drops.add(drop);
   }
 
-  /** Bytes stay until the next `dagrun gc --remote`. What cannot be removed is in nobody's way. */
+  /** The job is over, or nobody waits for it. Bytes stay until the next `dagrun gc --remote`. What cannot be removed is in nobody's way. */
   async #drop(token: string): Promise<void> {
     const group = this.#project.store.sharing().encodeName(parcelGroup);
     await caught(async () => {
       const view = new RemoteView(this.#cleaning, null);
       const runs = await Promise.all((['to', 'from'] as const).map((way) => view.runsOf(parcelName(way, token))));
       await this.#cleaning.remove(runs.flat().flatMap((run) => [runKey(run), historyFolder(group) + runName(run)]));
+      // Without a result, it may have been killed while it was sending it.
+      if (runs[1]!.length === 0) await unregister(this.#cleaning, token);
     });
   }
 

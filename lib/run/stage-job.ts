@@ -79,7 +79,7 @@ async function work(
     peakMemory,
     host,
   });
-  return push(back, storage, access.key, desk);
+  return push(back, storage, { key: access.key, owner: ticket.token }, desk);
 }
 
 async function pull(
@@ -98,10 +98,10 @@ async function pull(
 async function push(
   parcel: RunEntry,
   storage: Storage,
-  key: string | null,
+  options: { readonly key: string | null; readonly owner: string },
   { store }: NodeDesk,
 ): Promise<Result<void, string>> {
-  const pusher = new Pusher(storage, store.sharing(), { key, force: false, folder: null, onProgress });
+  const pusher = new Pusher(storage, store.sharing(), { ...options, force: false, folder: null, onProgress });
   try {
     await pusher.push([parcel]);
   } finally {

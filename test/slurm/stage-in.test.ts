@@ -3,6 +3,7 @@
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { existsSync, mkdtempSync, readFileSync, readdirSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -159,6 +160,25 @@ onSlurm('stages on nodes that share no file system', () => {
     expect(rig.files('cache/runs')).toEqual([]);
   });
 
+  it('a job that dies while it sends its result keeps nobody from collecting garbage', async () => {
+    const killer = [
+      `until [ $(ls ${remote}/active | wc -l) -gt 1 ]; do :; done`,
+      `for p in /proc/[0-9]*; do tr '\\0' '\\n' 2>/dev/null <$p/environ | grep -qx "SLURM_JOB_ID=$1" && grep -qs stage-job $p/cmdline && kill -KILL $(basename $p); done`,
+    ].join('; ');
+    writeFileSync(join(shared, 'killer'), killer);
+    pipeline({
+      one: {
+        cmd: `head -c 300000000 /dev/urandom > big; env -i PATH="$PATH" setsid sh ${join(shared, 'killer')} "$SLURM_JOB_ID" >/dev/null 2>&1 &`,
+        outs: ['big'],
+      },
+    });
+    const run = await repro();
+    expect(run.code).toBe(1);
+    expect(failureOf(run)).toContain('without a word');
+    // It was registered as somebody who pushes, and is known to be dead.
+    expect(filesIn(`${remote}/active`)).toEqual([]);
+  });
+
   it('Ctrl-C cancels the job, and leaves nothing on the way', async () => {
     const begun = join(shared, 'begun');
     pipeline({ one: { cmd: `: > ${begun}; sleep 300`, outs: ['made'] } });
@@ -167,8 +187,33 @@ onSlurm('stages on nodes that share no file system', () => {
     run.signal('SIGINT');
     expect((await run.end()).code).toBe(130);
     await until('no job', () => cluster.live().length === 0);
-    expect([...filesIn(`${remote}/runs`), ...filesIn(`${remote}/history`)]).toEqual([]);
+    expect([...filesIn(`${remote}/runs`), ...filesIn(`${remote}/history`), ...filesIn(`${remote}/active`)]).toEqual([]);
     expect(rig.files('.dagrun/slurm')).toEqual([]);
+  });
+
+  it.each([
+    ['is about to send', () => filesIn(`${remote}/active`).length > 0],
+    ['sends inputs', () => filesIn(`${remote}/blobs`).length > 0],
+  ])('Ctrl-C while the runner %s: nobody is kept waiting', async (_when, isThere) => {
+    pipeline({ one: { cmd: 'sleep 300', deps: ['big'], outs: ['made'] } });
+    rig.write({ big: randomBytes(200_000_000) });
+    const run = begin();
+    await run.waitFor(isThere);
+    run.signal('SIGINT');
+    expect((await run.end()).code).toBe(130);
+    await until('no job', () => cluster.live().length === 0);
+    expect(filesIn(`${remote}/active`)).toEqual([]);
+  });
+
+  it('Ctrl-C while the job sends what it has made: nobody is kept waiting', async () => {
+    pipeline({ one: { cmd: 'head -c 500000000 /dev/urandom > big', outs: ['big'] } });
+    const run = begin();
+    // That of the runner, and that of the node.
+    await run.waitFor(() => filesIn(`${remote}/active`).length > 1);
+    run.signal('SIGINT');
+    expect((await run.end()).code).toBe(130);
+    await until('no job', () => cluster.live().length === 0);
+    await until('no registration', () => filesIn(`${remote}/active`).length === 0);
   });
 
   it('dagrun is started on the node as the settings say', async () => {
