@@ -2,9 +2,10 @@
 
 import { describe, expect, it } from '@jest/globals';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { lstatSync, mkdirSync, symlinkSync } from 'node:fs';
+import { lstatSync, mkdirSync, renameSync, symlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { cliPath, controlled, later, readRepro, slowed, step, useRig } from './rig.ts';
+import type { FakeCommand, LongRun } from './rig.ts';
 
 const rig = useRig();
 
@@ -668,6 +669,70 @@ describe('logs', () => {
     await command.exit(0);
     await run.end();
     expect((await rig.run(['logs', 'only'])).stdout).toMatch(/succeeded[\s\S]*so far/);
+  });
+
+  describe('--follow', () => {
+    /** A stage that is under way and has said something, and somebody who follows it. */
+    async function startFollowing(): Promise<{ run: LongRun; command: FakeCommand; follower: LongRun }> {
+      rig.pipeline({ stages: { only: { cmd: controlled('only') } } });
+      const run = rig.start(['repro']);
+      const command = await rig.started('only');
+      await command.print('one\n');
+      const follower = rig.start(['logs', 'only', '--follow']);
+      await follower.waitFor(() => follower.stdout.includes('one\n'));
+      return { run, command, follower };
+    }
+
+    it('goes on with what an execution under way writes, until it has ended', async () => {
+      const { run, command, follower } = await startFollowing();
+      await command.print('two\n');
+      await follower.waitFor(() => follower.stdout.endsWith('one\ntwo\n'));
+      await command.print('no line end');
+      await command.exit(5);
+      expect((await run.end()).code).toBe(1);
+      const end = await follower.end();
+      expect([end.code, end.stderr]).toEqual([0, '']);
+      expect(end.stdout).toMatch(
+        /^# \S+ {2}only\n\$ .*\none\ntwo\nno line end\n# \S+ {2}only {2}failed \(exit code 5\) in .*\n$/,
+      );
+    });
+
+    it('prints one that has ended, as without it', async () => {
+      rig.pipeline({ stages: { only: { cmd: 'echo done' } } });
+      await rig.settle();
+      const plain = await rig.run(['logs', 'only']);
+      expect(plain.stdout).toContain('done\n');
+      expect(await rig.run(['logs', 'only', '-f'])).toEqual(plain);
+    });
+
+    it('ends with 130 at Ctrl-C, and the stage goes on', async () => {
+      const { run, command, follower } = await startFollowing();
+      follower.signal('SIGINT');
+      expect((await follower.end()).code).toBe(130);
+      await command.exit(0);
+      expect((await run.end()).code).toBe(0);
+    });
+
+    it('ends where the runner died, also of an execution of long ago while another runner is at work', async () => {
+      const { run, follower } = await startFollowing();
+      run.signal('SIGKILL');
+      const end = await follower.end();
+      expect(end.code).toBe(0);
+      expect(end.stdout).toMatch(/# \S+ {2}only {2}not finished: .*\n$/);
+      const [log] = rig.files('cache/logs').filter((path) => path.endsWith('.log'));
+      renameSync(rig.path(log!), rig.path(log!.replace(/\d{8}T/, '20200101T')));
+      rig.pipeline({ stages: { only: { cmd: 'true' }, other: { cmd: controlled('other') } } });
+      const later = rig.start(['repro', 'other']);
+      const other = await rig.started('other');
+      expect((await rig.run(['logs', 'only', '--follow'])).stdout).toMatch(/not finished: .*\n$/);
+      await other.exit(0);
+      await later.end();
+    });
+
+    it('cannot be used with what has no log', async () => {
+      prepare();
+      for (const flag of ['--list', '--json']) expect((await rig.run(['logs', 'first', '-f', flag])).code).toBe(2);
+    });
   });
 
   it.each([

@@ -252,6 +252,8 @@ export class MemoryProject {
       writeExecution: () => undefined,
       executions: () => [],
       unfinished: () => [],
+      execution: () => undefined,
+      isRunnerActive: () => false,
       lastSeconds: () => null,
       objectPath: (digest) => `objects/${digest}`,
       allRuns: () => this.runs,

@@ -9,6 +9,8 @@ import { formatBytes, formatSeconds } from '../report/format.ts';
 import type { Project } from '../run/project.ts';
 import type { ExecutionRecord } from '../store/logs.ts';
 import type { Command, Invocation } from './command.ts';
+import { readGrowing } from './growing-file.ts';
+import { interruptible } from './interrupt.ts';
 import { isSet, open, plan, textOf } from './session.ts';
 
 export const command: Command = {
@@ -18,12 +20,14 @@ export const command: Command = {
     'Shows the log of the last execution of a stage, with how it ended, how long it took, and how much memory it had;\nof one that is under way, what there is so far.',
   examples: [
     'dagrun logs train@model1',
+    'dagrun logs train@model1 --follow',
     'dagrun logs train@model1 --list',
     'dagrun logs train@model1 --run 20260102T030405-abc',
   ],
   arity: [1, 1],
   options: {
     run: { type: 'string', value: 'ID', help: 'another execution than the last (see --list)' },
+    follow: { type: 'boolean', short: 'f', help: 'go on with what an execution under way writes, until it has ended' },
     list: { type: 'boolean', help: 'list the recorded executions' },
     json: { type: 'boolean', help: 'the record of the execution (with --list: all of them) as JSON, without the log' },
   },
@@ -31,6 +35,9 @@ export const command: Command = {
 };
 
 async function run(invocation: Invocation): Promise<Result<ExitCode, CommandFailure>> {
+  const other = ['list', 'json'].find((flag) => isSet(invocation, flag));
+  if (isSet(invocation, 'follow') && other !== undefined)
+    return err(failure('usage', { message: `--follow and --${other} cannot be used together` }));
   const project = await open(invocation);
   if (!project.ok) return project;
   const { store, graph } = project.value;
@@ -66,8 +73,31 @@ async function run(invocation: Invocation): Promise<Result<ExitCode, CommandFail
   const records = known.map(({ record }) => record);
   if (json) stdout.write(`${JSON.stringify(all ? { executions: records } : execution!.record)}\n`);
   else if (all) for (const each of executions) stdout.write(`${describe(each)}\n`);
+  else if (isSet(invocation, 'follow') && execution!.record === null) return follow(store, execution!, stdout);
   else await show(execution!, store.logPath(execution!.stage, execution!.runId), stdout);
   return ok(exitCodes.done);
+}
+
+/** The log as it grows, and in the end how it came to that. It is somebody else who runs the stage: interrupted is the looking on alone. */
+async function follow(
+  store: Project['store'],
+  { runId, stage, startedAt }: Execution,
+  stdout: NodeJS.WriteStream,
+): Promise<Result<ExitCode, CommandFailure>> {
+  const recordOf = (): ExecutionRecord | null => store.execution(stage, runId) ?? null;
+  const since = Date.parse(startedAt);
+  return interruptible(async (signal) => {
+    stdout.write(`# ${runId}  ${stage}\n`);
+    const isComplete = (): boolean => recordOf() !== null || !store.isRunnerActive(since);
+    let last = 10;
+    for await (const bytes of readGrowing(store.logPath(stage, runId), isComplete, signal)) {
+      if (!(await takes(stdout, bytes))) return ok(exitCodes.done);
+      last = bytes.at(-1) ?? last;
+    }
+    if (signal.aborted) return ok(exitCodes.interrupted);
+    stdout.write(`${last === 10 ? '' : '\n'}# ${describe({ runId, stage, startedAt, record: recordOf() })}\n`);
+    return ok(exitCodes.done);
+  });
 }
 
 interface Execution {

@@ -50,6 +50,20 @@ export function beginActivity(layout: Layout, kind: ActivityKind, command: strin
   return err(busy);
 }
 
+/** Milliseconds by which the clock of the file system may differ from that which a moment was read from. */
+const clockSlack = 60_000;
+
+/** True while somebody runs stages, or copies into the cache, who began at that moment (milliseconds) or before. Changes nothing. */
+export function isRunnerActive(layout: Layout, since: number): boolean {
+  const folder = layout.folder('active');
+  return listNames(folder).some((name) => {
+    if (!/^runner-.*\.json$/.test(name)) return false;
+    const path = `${folder}/${name}`;
+    const owner = parseJson(readTextIfExists(path) ?? '');
+    return owner !== undefined && (statOf(path)?.mtimeMs ?? Infinity) <= since + clockSlack && isPresent(owner, path);
+  });
+}
+
 /** The first live owner that an activity of this kind cannot go along with. Removes what dead owners left. */
 function findOther(folder: string, own: string, kind: ActivityKind): Busy | undefined {
   for (const name of listNames(folder)) {

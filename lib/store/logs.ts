@@ -65,6 +65,12 @@ export function readExecutions(layout: Layout, stage: string): readonly Executio
   return readExecutionFolder(layout.logFolder(stage)).filter((record) => record.stage === stage);
 }
 
+/** The record of one execution; undefined where it is under way, or its runner died. */
+export function readExecution(layout: Layout, stage: string, runId: string): ExecutionRecord | undefined {
+  const record = readRecord(`${layout.logFolder(stage)}/${checkedId(runId)}.json`);
+  return record?.stage === stage && record.runId === runId ? record : undefined;
+}
+
 /** Executions that have a log and no record: they are under way, or their runner died. */
 export function listUnfinished(layout: Layout, stage: string): readonly string[] {
   const names = new Set(listOwn(layout.logFolder(stage)));

@@ -13,7 +13,7 @@ import type { LinkKind } from '../pipeline/pipeline.ts';
 import type { Fingerprint } from '../plan/parts.ts';
 import type { Guard, Placement, ResultCache, StoreProblem } from '../plan/ports.ts';
 import type { RunEntry } from '../plan/record.ts';
-import { beginActivity } from './activity.ts';
+import { beginActivity, isRunnerActive } from './activity.ts';
 import type { Busy } from './activity.ts';
 import { checkOut } from './checkout.ts';
 import { Fence } from './escape.ts';
@@ -21,7 +21,7 @@ import { collectGarbage } from './gc.ts';
 import type { GcOptions, GcReport } from './gc.ts';
 import { HitCounter } from './hits.ts';
 import { Layout } from './layout.ts';
-import { listUnfinished, logPath, logTail, readExecutions, writeExecution } from './logs.ts';
+import { listUnfinished, logPath, logTail, readExecution, readExecutions, writeExecution } from './logs.ts';
 import type { ExecutionRecord } from './logs.ts';
 import { mergeCache } from './merge.ts';
 import type { MergeReport } from './merge.ts';
@@ -183,6 +183,16 @@ export class CacheStore implements ResultCache {
   /** Ids of executions of a stage that have a log and no record: they are under way, or their runner died. */
   unfinished(stage: string): readonly string[] {
     return listUnfinished(this.#layout, stage);
+  }
+
+  /** The record of one execution; undefined where it is under way, or its runner died. */
+  execution(stage: string, runId: string): ExecutionRecord | undefined {
+    return readExecution(this.#layout, stage, runId);
+  }
+
+  /** True while a runner is at work on this cache that began at that moment (milliseconds) or before. */
+  isRunnerActive(since: number): boolean {
+    return isRunnerActive(this.#layout, since);
   }
 
   /** Seconds that the last successful execution of a stage took; null where none is recorded. */
