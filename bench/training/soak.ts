@@ -110,4 +110,5 @@ await trainModel({
 });
 rmSync(folder, { recursive: true });
 const peak = process.resourceUsage().maxRSS / 1024;
-console.log(`peak ${peak.toFixed(0)} MiB; in the second half ${(slope() / 1024).toFixed(3)} KiB a step`);
+console.log(`peak ${peak.toFixed(0)} MiB`);
+if (samples.length >= 4) console.log(`in the second half ${(slope() / 1024).toFixed(3)} KiB a step`);
