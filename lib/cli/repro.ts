@@ -54,7 +54,10 @@ export const command: Command = {
     'keep-going': { type: 'boolean', short: 'k', help: 'after a failure run what does not depend on it' },
     'ignore-errors': { type: 'boolean', help: 'after a failure run everything, descendants too' },
     dry: { type: 'boolean', help: 'say what would be done, and change nothing' },
-    'no-commit': { type: 'boolean', help: 'store nothing in the cache (see `dagrun commit`)' },
+    'no-commit': {
+      type: 'boolean',
+      help: 'store no results in the cache (see `dagrun commit`); what `--stage-in remote` moves passes through it',
+    },
     'no-run-cache': { type: 'boolean', help: 'execute instead of restoring known results' },
     'allow-missing': { type: 'boolean', help: 'missing data counts as unchanged where the lock knows it' },
     pull: { type: 'boolean', help: 'fetch known results from the remote instead of executing' },

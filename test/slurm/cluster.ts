@@ -69,6 +69,11 @@ export class Cluster {
     this.#options = options;
   }
 
+  /** Where it keeps its logs, its state and what its nodes are about to run. */
+  get folder(): string {
+    return this.#folder;
+  }
+
   /** What dagrun and Slurm's own programs need to find it. */
   get env(): Readonly<Record<string, string>> {
     return { SLURM_CONF: join(this.#folder, 'slurm.conf'), DAGRUN_CONFIG: join(this.#folder, 'config.yaml') };
@@ -170,10 +175,7 @@ export class Cluster {
 
   /** Batch scripts, and what they started in their own name, that are at work on the nodes: paths that name the job. */
   scripts(): string[] {
-    return readdirSync('/proc')
-      .filter((name) => /^\d+$/.test(name))
-      .map(commandLine)
-      .filter((line) => line.includes(`${this.#folder}/`) && line.includes('slurm_script'));
+    return commandLines().filter((line) => line.includes(`${this.#folder}/`) && line.includes('slurm_script'));
   }
 
   log(): string {
@@ -247,6 +249,13 @@ export class Cluster {
       '',
     ].join('\n');
   }
+}
+
+/** Of every process of this machine. */
+export function commandLines(): string[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(commandLine);
 }
 
 /** Empty where the process has ended. */

@@ -4,12 +4,25 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdtempSync, readFileSync, readdirSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  realpathSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { loadDigest } from '../../lib/core/digest.ts';
+import { parcelName } from '../../lib/run/parcel.ts';
+import { available, itWith, packageEnvironment, s3Keys, startS3 } from '../remote/servers.ts';
+import type { Running } from '../remote/servers.ts';
 import { Rig, cliPath, readRepro } from '../rig.ts';
 import type { LongRun, Repro } from '../rig.ts';
-import { Cluster, missingProgram, until } from './cluster.ts';
+import { Cluster, commandLines, missingProgram, until } from './cluster.ts';
 
 const missing = missingProgram() ?? (canHide() ? undefined : 'the right to hide a folder from the nodes (root)');
 if (missing !== undefined) console.warn(`not run: the tests of --stage-in remote, since ${missing} is missing`);
@@ -23,6 +36,8 @@ function canHide(): boolean {
     return false;
   }
 }
+
+await loadDigest();
 
 onSlurm('stages on nodes that share no file system', () => {
   const shared = realpathSync(mkdtempSync(join(tmpdir(), 'dagrun-shared-')));
@@ -44,7 +59,8 @@ onSlurm('stages on nodes that share no file system', () => {
   });
   afterEach(() => rig.close());
 
-  const pipeline = (stages: object, url = remote): void => rig.pipeline({ remotes: { origin: url }, stages });
+  const pipeline = (stages: object, url: object | string = remote): void =>
+    rig.pipeline({ remotes: { origin: url }, stages });
   const begin = (...args: string[]): LongRun =>
     rig.start(['repro', '--json', '--verbose', '--executor', 'slurm', '--stage-in', 'remote', ...args], {
       env: cluster.env,
@@ -172,7 +188,11 @@ onSlurm('stages on nodes that share no file system', () => {
         outs: ['big'],
       },
     });
-    const run = await repro();
+    // What a killed job leaves on its node goes with the folder of this test.
+    const env = { ...cluster.env, TMPDIR: shared };
+    const run = readRepro(
+      await rig.start(['repro', '--json', '--executor', 'slurm', '--stage-in', 'remote'], { env }).end(),
+    );
     expect(run.code).toBe(1);
     expect(failureOf(run)).toContain('without a word');
     // It was registered as somebody who pushes, and is known to be dead.
@@ -239,5 +259,149 @@ onSlurm('stages on nodes that share no file system', () => {
     expect(second.executed).toEqual(['one']);
     expect(rig.read('made')).toBe('input');
     expect(readFileSync(count, 'utf8')).toBe('started\n');
+  });
+
+  describe('signed parcels', () => {
+    const signing = 'a key that nobody guesses, 7f3a';
+    const signed = (url: object | string): object =>
+      typeof url === 'string' ? { url, signing_key: 'KEY' } : { ...url, signing_key: 'KEY' };
+    const start = (env: Readonly<Record<string, string>> = {}): LongRun =>
+      rig.start(['repro', '--json', '--verbose', '--executor', 'slurm', '--stage-in', 'remote'], {
+        env: { ...cluster.env, KEY: signing, ...env },
+      });
+    const waiting = { cmd: 'cp in made', deps: ['in'], outs: ['made'], slurm: { extra: ['--begin=now+3600'] } };
+
+    /** Changes what lies on the remote under the parcel's name, as whoever may write there could. */
+    function tamper(name: string, change: (head: Record<string, unknown>, entry: string) => string): void {
+      const folder = join(remote, 'runs', name.slice(0, 2), name);
+      for (const file of readdirSync(folder)) {
+        const text = readFileSync(join(folder, file), 'utf8');
+        const end = text.indexOf('\n');
+        const head = JSON.parse(text.slice(0, end)) as Record<string, unknown>;
+        writeFileSync(join(folder, file), change(head, text.slice(end + 1)));
+      }
+    }
+    const unsigned = (head: object, entry: string): string =>
+      `${JSON.stringify({ ...head, signature: null })}\n${entry}`;
+    const forged = (head: object, entry: string): string =>
+      `${JSON.stringify(head)}\n${entry.replace('cp in made', 'id >  made')}`;
+
+    async function tokenOfJob(): Promise<string> {
+      await until('the job', () => cluster.live().length === 1);
+      return cluster.ask('squeue', '-h', '-o', '%k').split(' ')[1]!;
+    }
+
+    it.each([
+      ['unsigned', unsigned, 'it is not signed'],
+      ['forged', forged, 'it was not signed with this key'],
+    ])('%s inputs are refused by the node: nothing of them is executed', async (_what, change, message) => {
+      pipeline({ one: waiting }, signed(remote));
+      rig.write({ in: 'input' });
+      const run = start();
+      tamper(parcelName('to', await tokenOfJob()), change);
+      cluster.ask('scontrol', 'update', `JobId=${cluster.ask('squeue', '-h', '-o', '%A')}`, 'StartTime=now');
+      const done = readRepro(await run.end());
+      expect(done.code).toBe(1);
+      expect(failureOf(done)).toContain('the inputs cannot be had: ');
+      expect(failureOf(done)).toContain(message);
+      expect(rig.has('made')).toBe(false);
+    });
+
+    it.each([
+      ['unsigned', unsigned, 'it is not signed'],
+      ['forged', (head: object, entry: string) => forged(head, `${entry} `), 'it was not signed with this key'],
+    ])('%s results are refused by the runner', async (_what, change, message) => {
+      pipeline({ one: { ...waiting, slurm: {} } }, signed(remote));
+      rig.write({ in: 'input' });
+      const run = start();
+      const name = parcelName('from', await tokenOfJob());
+      const folder = join(remote, 'runs', name.slice(0, 2), name);
+      await run.waitFor(() => existsSync(folder) && readdirSync(folder).length > 0);
+      tamper(name, change);
+      const done = readRepro(await run.end());
+      expect(done.code).toBe(1);
+      expect(failureOf(done)).toMatch(/its result cannot be used: .* on remote "origin"/);
+      expect(failureOf(done)).toContain(message);
+      expect(rig.has('made')).toBe(false);
+      expect(rig.files('cache/runs')).toEqual([]);
+    });
+
+    it('without the key nothing is sent', async () => {
+      pipeline({ one: waiting }, signed(remote));
+      rig.write({ in: 'input' });
+      const done = await start({ KEY: '' }).end();
+      expect(done.code).toBe(2);
+      expect(done.stderr).toContain('KEY, which is not set');
+      expect(filesIn(remote)).toEqual([]);
+    });
+
+    describe('by S3', () => {
+      let s3: Running | undefined;
+      beforeAll(async () => {
+        if (available.s3) s3 = await startS3(join(shared, 's3'));
+      });
+      afterAll(() => s3?.stop());
+
+      /** Files below these folders that hold the text. */
+      function holders(text: string, ...folders: string[]): string[] {
+        return folders.flatMap((folder) =>
+          readdirSync(folder, { recursive: true, withFileTypes: true })
+            .filter((item) => item.isFile())
+            .map((item) => join(item.parentPath, item.name))
+            .filter((path) => readFileSync(path).includes(text)),
+        );
+      }
+
+      itWith('s3')('secrets reach the job, and nobody else', async () => {
+        const url = 's3://team/stage-in';
+        const { AWS_ACCESS_KEY_ID: id, AWS_SECRET_ACCESS_KEY: secret } = s3Keys;
+        // Not in the environment of the runner, of which jobs get a copy.
+        const own = {
+          slurm: { heartbeat: 3 },
+          remotes: { origin: { url, access_key_id: id, secret_access_key: secret } },
+        };
+        const config = join(shared, 'secrets.yaml');
+        writeFileSync(config, JSON.stringify(own), { mode: 0o600 });
+        const [begun, go, seen] = ['begun', 'go', 'seen'].map((name) => join(shared, `s3-${name}`));
+        pipeline(
+          {
+            one: {
+              cmd: `env > ${seen}; : > ${begun}; until [ -e ${go} ]; do sleep 0.1; done; cp in made`,
+              deps: ['in'],
+              outs: ['made'],
+            },
+          },
+          signed({ url, endpoint: `http://127.0.0.1:${s3!.port}` }),
+        );
+        rig.write({ in: 'input' });
+        const run = start({ ...packageEnvironment, DAGRUN_CONFIG: config });
+        await until('the command', () => existsSync(begun!));
+        const job = cluster.ask('squeue', '-h', '-o', '%A');
+        const shown = [
+          cluster.ask('scontrol', '-dd', 'show', 'job', job),
+          cluster.ask('squeue', '-h', '-O', 'All:2000'),
+          cluster.ask('scontrol', 'write', 'batch_script', job, '-'),
+          ...commandLines(),
+        ].join('\n');
+        expect(shown).toContain('stage-job');
+        const folders = [cluster.folder, join(rig.root, '.dagrun'), join(rig.root, 'cache/logs')];
+        const isOpen = (path: string): boolean => (statSync(path).mode & 0o077) !== 0;
+        const holding = [`"${secret}"`, signing].flatMap((text) => holders(text, ...folders));
+        const exposed = holding.filter(isOpen);
+        writeFileSync(go!, '');
+        const done = readRepro(await run.end());
+        expect(done.executed).toEqual(['one']);
+        expect(rig.read('made')).toBe('input');
+        for (const text of [`"${secret}"`, `=${secret}`, signing]) expect(shown).not.toContain(text);
+        // Slurm itself keeps the environment of a job until it is over.
+        expect(holding.length).toBeGreaterThan(0);
+
+        expect(exposed).toEqual([]);
+        expect([secret, signing].flatMap((text) => holders(text, rig.root))).toEqual([]);
+        for (const text of [`"${secret}"`, signing]) expect(done.output).not.toContain(text);
+        // The command has what its runner has, and no more.
+        expect(readFileSync(seen!, 'utf8')).not.toMatch(/DAGRUN_STAGE_ACCESS|testing/);
+      });
+    });
   });
 });

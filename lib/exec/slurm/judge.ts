@@ -19,6 +19,8 @@ export interface Evidence {
   readonly patient: boolean;
   /** Why it left no word, where more is known than that it did not. */
   readonly silence?: string;
+  /** Why what it left is not taken. */
+  readonly refused?: string;
 }
 
 const live = [
@@ -110,7 +112,9 @@ function judgeState(job: Job, command: string, evidence: Evidence): JobEnd | und
   if (end !== undefined) return { kind: 'signalled', signal: 'SIGTERM', command };
   if (row === undefined || isLive(state)) return undefined;
   const why = evidence.silence ?? `can node ${row.node} write to this workspace under the same path?`;
-  const message = `Slurm job ${row.id} ended (${state}, ${row.reason}) without a word: ${why}`;
+  const said =
+    evidence.refused === undefined ? ` without a word: ${why}` : `, and its result cannot be used: ${evidence.refused}`;
+  const message = `Slurm job ${row.id} ended (${state}, ${row.reason})${said}`;
   return { kind: 'not-started', message, command };
 }
 

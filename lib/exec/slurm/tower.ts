@@ -251,8 +251,8 @@ export class Tower {
       return;
     }
     const { job, row, stopping, lost } = flight;
-    const silence = answer.ok ? (row?.remark ?? '') || this.#whereToLook(flight) : answer.error;
-    const said = { end: undefined, row, remarks: '', stopping, lost, patient: false, silence };
+    const why = answer.ok ? { silence: (row?.remark ?? '') || this.#whereToLook(flight) } : { refused: answer.error };
+    const said = { end: undefined, row, remarks: '', stopping, lost, patient: false, ...why };
     const verdict = judgeEnd(job, said);
     if (verdict === undefined) this.#giveUp(flight, `the controller no longer knows job ${flight.id ?? '?'}`, now);
     else this.#settle(flight, verdict, now);
