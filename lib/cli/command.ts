@@ -10,12 +10,14 @@ export interface OptionSpec {
   readonly multiple?: boolean;
   /** For the help: what the value stands for. */
   readonly value?: string;
+  /** The values that there are, for completion. */
+  readonly choices?: readonly string[];
   readonly help: string;
 }
 
 export interface Command {
   readonly name: string;
-  /** Positional arguments in the help: `[targets…]`. */
+  /** Positional arguments in the help: `[targets…]`, or words to choose from, `list | add NAME URL`. Completion follows it. */
   readonly args: string;
   readonly summary: string;
   /** An example line or two. */

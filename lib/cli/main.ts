@@ -1,5 +1,4 @@
 // The command line: finds the command, reads its options, runs it, and turns what comes back into an exit code.
-// Each command is loaded only when it is called.
 
 import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
@@ -11,31 +10,9 @@ import type { Result } from '../core/result.ts';
 import { suggest } from '../core/suggest.ts';
 import { globalOptions, renderHelp, toParseArgs } from './command.ts';
 import type { CliIo, Command, Invocation } from './command.ts';
+import { commands, splitCommand } from './commands.ts';
 
 declare const __DAGRUN_VERSION__: string;
-
-const commands: Readonly<
-  Record<string, { readonly summary: string; readonly load: () => Promise<{ readonly command: Command }> }>
-> = {
-  init: { summary: 'write a commented starter pipeline', load: () => import('./init.ts') },
-  repro: { summary: 'bring stages up to date: skip, restore or execute each', load: () => import('./repro.ts') },
-  status: { summary: 'what is stale, and why', load: () => import('./status.ts') },
-  explain: { summary: "a stage's fingerprint, part by part", load: () => import('./explain.ts') },
-  matrix: { summary: 'the stale stages as a matrix of CI jobs', load: () => import('./matrix.ts') },
-  dag: { summary: 'draw the graph', load: () => import('./dag.ts') },
-  logs: { summary: "a stage's last log", load: () => import('./logs.ts') },
-  checkout: { summary: 'restore outs as the lock records them', load: () => import('./checkout.ts') },
-  commit: { summary: 'record outs as they are, without running', load: () => import('./commit.ts') },
-  freeze: { summary: 'keep a stage from running', load: () => import('./freeze.ts') },
-  unfreeze: { summary: 'let a frozen stage run again', load: () => import('./unfreeze.ts') },
-  gc: { summary: 'remove recorded runs and their objects', load: () => import('./gc.ts') },
-  push: { summary: 'upload recorded runs to a remote', load: () => import('./push.ts') },
-  pull: { summary: 'download recorded runs from a remote, and check them out', load: () => import('./pull.ts') },
-  fetch: { summary: 'download recorded runs into the cache', load: () => import('./fetch.ts') },
-  remote: { summary: 'add, list or test remotes', load: () => import('./remote.ts') },
-  'stage-job': { summary: 'one stage on a node; batch jobs call it', load: () => import('./stage-job.ts') },
-  cache: { summary: 'verify, measure or merge the cache', load: () => import('./cache.ts') },
-};
 
 /** Runs one command line (without `node` and the script); returns the exit code. */
 export async function main(argv: readonly string[], io: CliIo): Promise<ExitCode> {
@@ -76,16 +53,6 @@ const synonyms: ReadonlyMap<string, string> = new Map([
   ['make', 'repro'],
   ['graph', 'dag'],
 ]);
-
-/** Global options may stand before the command: `dagrun -C dir --file dvc.yaml repro`. */
-function splitCommand(argv: readonly string[]): { name: string | undefined; rest: readonly string[] } {
-  for (let index = 0; index < argv.length; index++) {
-    const arg = argv[index]!;
-    if (!arg.startsWith('-')) return { name: arg, rest: [...argv.slice(0, index), ...argv.slice(index + 1)] };
-    if (arg === '-C' || arg === '--dir' || arg === '--file') index++;
-  }
-  return { name: undefined, rest: argv };
-}
 
 function showOverview(args: readonly string[], io: CliIo): Result<ExitCode, CommandFailure> {
   if (args.includes('--version') || args.includes('-V')) {

@@ -41,6 +41,7 @@ export const command: Command = {
     'stage-in': {
       type: 'string',
       value: 'HOW',
+      choices: ['shared', 'remote'],
       help: 'how inputs reach the nodes of the cluster: shared (a file system; default) or remote',
     },
     force: { type: 'boolean', short: 'f', help: 'execute even what is unchanged or known' },

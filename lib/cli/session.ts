@@ -52,6 +52,7 @@ async function readExecution(invocation: Invocation): Promise<Result<ExecutionSe
 export const executorOption = {
   type: 'string',
   value: 'NAME',
+  choices: executorNames,
   help: 'where stages run that do not say so themselves: local or slurm; "local" means all stages',
 } as const;
 
