@@ -18,6 +18,8 @@ import type { Watchdog } from './watchdog.ts';
 /** What all commands of a runner share. */
 export interface CommandTools extends SpawnTools {
   readonly channels: Channels;
+  /** Process groups of the commands that run. */
+  readonly groups: Set<number>;
   /** Undefined where the system has no helper (Windows). */
   readonly watchdog: Watchdog | undefined;
 }
@@ -60,12 +62,14 @@ async function runWith(channel: Channel, request: CommandRequest, tools: Command
     if (spawned.kind === 'lost') return { kind: 'signalled', signal: 'SIGKILL' };
     if (spawned.kind === 'failed') return { kind: 'not-started', message: explain(spawned.cause, request) };
     tools.watchdog?.started(spawned.pid);
+    tools.groups.add(spawned.pid);
     request.meter.start(spawned.pid);
     try {
       return await follow({ group: spawned.pid, exited: endOf(spawned, request), channel, request, tools });
     } finally {
       request.meter.stop();
       tools.watchdog?.ended(spawned.pid);
+      tools.groups.delete(spawned.pid);
     }
   } finally {
     spawned.dispose();

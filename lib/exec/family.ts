@@ -4,7 +4,7 @@
 
 import { execFile } from 'node:child_process';
 import { codeOf } from '../core/result.ts';
-import { findProcesses, groupMembers, hasProc } from './processes.ts';
+import { findMarked, findProcesses, groupMembers, hasProc } from './processes.ts';
 
 export interface Family {
   /** Process group: the id of its first process. Undefined where nobody learnt it. */
@@ -55,6 +55,16 @@ export async function comesTrue(condition: () => boolean, limit: number): Promis
   }
 }
 
+/** To every process whose environment has an entry that begins with `start` (`NAME=val`): to none where there is no /proc. */
+export function signalMarked(start: string, signal: NodeJS.Signals): void {
+  for (const pid of findMarked(start)) sendSignal(pid, signal);
+}
+
+/** To every process of the group. */
+export function signalGroup(group: number, signal: NodeJS.Signals): void {
+  sendSignal(-group, signal);
+}
+
 function signalFamily(family: Family, signal: 'SIGTERM' | 'SIGCONT' | 'SIGKILL'): void {
   if (process.platform === 'win32') {
     // There are no groups and nothing to ask with: the tree is ended by force.
@@ -62,11 +72,11 @@ function signalFamily(family: Family, signal: 'SIGTERM' | 'SIGCONT' | 'SIGKILL')
       execFile('taskkill', ['/pid', String(family.group), '/t', '/f'], () => undefined);
     return;
   }
-  if (family.group !== undefined) sendSignal(-family.group, signal);
+  if (family.group !== undefined) signalGroup(family.group, signal);
   for (const pid of findProcesses(family.group, family.marker).strays) sendSignal(pid, signal);
 }
 
-function sendSignal(target: number, signal: 'SIGTERM' | 'SIGCONT' | 'SIGKILL'): void {
+function sendSignal(target: number, signal: NodeJS.Signals): void {
   try {
     process.kill(target, signal);
   } catch {

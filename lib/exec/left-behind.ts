@@ -2,7 +2,7 @@
 // may have been killed with it. Linux only: elsewhere nobody can tell whose commands they are.
 
 import type { Owner } from '../core/owner.ts';
-import { comesTrue } from './family.ts';
+import { comesTrue, signalMarked } from './family.ts';
 import { findMarked, hasProc } from './processes.ts';
 import { markerName } from './watchdog.ts';
 
@@ -21,21 +21,11 @@ export async function endLeftBehind(dead: Owner): Promise<void> {
   const id = runnerId(dead);
   if (id === undefined) return;
   const start = `${markerName}=${id}:`;
-  signal(start, 'SIGTERM');
-  signal(start, 'SIGCONT');
+  signalMarked(start, 'SIGTERM');
+  signalMarked(start, 'SIGCONT');
   if (await comesTrue(() => findMarked(start).length === 0, grace)) return;
   await comesTrue(() => {
-    signal(start, 'SIGKILL');
+    signalMarked(start, 'SIGKILL');
     return findMarked(start).length === 0;
   }, burial);
-}
-
-function signal(start: string, name: 'SIGTERM' | 'SIGCONT' | 'SIGKILL'): void {
-  for (const pid of findMarked(start)) {
-    try {
-      process.kill(pid, name);
-    } catch {
-      // Gone already, or another user's.
-    }
-  }
 }

@@ -4,17 +4,19 @@
 import { randomBytes } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import { messageOf } from '../core/result.ts';
+import { takePart } from '../core/suspension.ts';
 import type { Executor, Job, JobEnd, JobOutput, JobResult } from '../plan/ports.ts';
 import { Channels } from './channel.ts';
 import { runCommand } from './command.ts';
 import type { CommandEnd, CommandTools } from './command.ts';
+import { signalGroup, signalMarked } from './family.ts';
 import { JobLog } from './log.ts';
 import { MemoryMeter } from './memory.ts';
 import { hasProc } from './processes.ts';
 import { Scratch } from './scratch.ts';
 import { Spawner } from './spawner.ts';
 import { afterNews } from './turns.ts';
-import { Watchdog } from './watchdog.ts';
+import { Watchdog, markerName } from './watchdog.ts';
 
 export interface LocalExecutorOptions {
   /** Seconds between SIGTERM and SIGKILL. Default: 3. */
@@ -27,6 +29,9 @@ export interface LocalExecutorOptions {
 
 type StopReason = 'timed-out' | 'interrupted';
 
+/** Milliseconds that commands have to stop by themselves, which a runner among them uses to stop its own; who is just being started is there by then. */
+const stopGrace = 50;
+
 /** The longest that one timer can wait, in milliseconds: longer ones would fire at once. */
 const longestTimer = 2 ** 31 - 1;
 
@@ -38,6 +43,8 @@ export class LocalExecutor implements Executor {
   readonly #running = new Map<Stop, Promise<JobResult>>();
   #tools: CommandTools | undefined;
   #commands = 0;
+  #withdraw: (() => void) | undefined;
+  #isSuspended = false;
 
   constructor(options: LocalExecutorOptions = {}) {
     this.#grace = options.grace ?? 3;
@@ -47,6 +54,7 @@ export class LocalExecutor implements Executor {
 
   run(job: Job, output: JobOutput, signal: AbortSignal): Promise<JobResult> {
     const stop = new Stop(job.timeout, signal);
+    this.#withdraw ??= takePart({ suspend: () => this.#suspend(), resume: () => this.#resume() });
     const result = this.#runJob(job, output, stop).finally(() => {
       stop.dispose();
       this.#running.delete(stop);
@@ -59,17 +67,44 @@ export class LocalExecutor implements Executor {
   async close(): Promise<void> {
     for (const stop of this.#running.keys()) stop.now('interrupted');
     await Promise.all(this.#running.values());
+    this.#withdraw?.();
+    this.#withdraw = undefined;
     this.#tools?.watchdog?.close();
     this.#tools?.spawner?.close();
     this.#tools?.scratch.close();
     this.#tools = undefined;
   }
 
+  /** Ctrl-Z reaches this process alone: the commands are in groups of their own. */
+  #suspend(): void {
+    if (this.#isSuspended) return;
+    this.#isSuspended = true;
+    for (const stop of this.#running.keys()) stop.suspend();
+    this.#signalAll('SIGTSTP');
+    if (this.#running.size > 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, stopGrace);
+    this.#signalAll('SIGSTOP');
+  }
+
+  #resume(): void {
+    if (!this.#isSuspended) return;
+    this.#isSuspended = false;
+    this.#signalAll('SIGCONT');
+    for (const stop of this.#running.keys()) stop.resume();
+  }
+
+  #signalAll(signal: NodeJS.Signals): void {
+    if (this.#running.size === 0) return;
+    for (const group of this.#tools?.groups ?? []) signalGroup(group, signal);
+    // Also those that left their group, and those whose start is not known yet.
+    signalMarked(`${markerName}=${this.#runner}:`, signal);
+  }
+
   async #runJob(job: Job, output: JobOutput, stop: Stop): Promise<JobResult> {
     const started = performance.now();
     const meter = new MemoryMeter();
     const end = await this.#runAll(job, output, stop, meter);
-    return { end, seconds: (performance.now() - started) / 1000, peakMemory: meter.peak };
+    const seconds = (performance.now() - started - stop.suspended) / 1000;
+    return { end, seconds, peakMemory: meter.peak };
   }
 
   async #runAll(job: Job, output: JobOutput, stop: Stop, meter: MemoryMeter): Promise<JobEnd> {
@@ -106,7 +141,7 @@ export class LocalExecutor implements Executor {
     const watchdog =
       process.platform === 'win32' ? undefined : new Watchdog({ runner: this.#runner, scratch: folderOf(scratch) });
     const spawner = this.#spawner === null ? undefined : new Spawner(this.#spawner);
-    return { scratch, watchdog, spawner, channels: new Channels(scratch), grace: this.#grace };
+    return { scratch, watchdog, spawner, channels: new Channels(scratch), groups: new Set(), grace: this.#grace };
   }
 }
 
@@ -132,6 +167,10 @@ class Stop {
   readonly #interrupt = (): void => this.now('interrupted');
   #timer: NodeJS.Timeout | undefined;
   #callOff: (() => void) | undefined;
+  #deadline: number | undefined;
+  #suspendedAt: number | undefined;
+  /** Milliseconds for which the job stood still: they count neither as its time nor towards its limit. */
+  suspended = 0;
   reason: StopReason | undefined;
 
   constructor(timeout: number | null, outer: AbortSignal) {
@@ -140,7 +179,9 @@ class Stop {
     // One listener for each job that runs: many are no leak.
     setMaxListeners(0, outer);
     outer.addEventListener('abort', this.#interrupt);
-    if (timeout !== null) this.#wait(performance.now() + timeout * 1000);
+    if (timeout === null) return;
+    this.#deadline = performance.now() + timeout * 1000;
+    this.#wait();
   }
 
   get signal(): AbortSignal {
@@ -152,15 +193,33 @@ class Stop {
     this.#controller.abort();
   }
 
+  suspend(): void {
+    this.#suspendedAt = performance.now();
+    this.#callOffTimer();
+  }
+
+  resume(): void {
+    const length = performance.now() - (this.#suspendedAt ?? performance.now());
+    this.#suspendedAt = undefined;
+    this.suspended += length;
+    if (this.#deadline === undefined) return;
+    this.#deadline += length;
+    this.#wait();
+  }
+
   dispose(): void {
-    clearTimeout(this.#timer);
-    this.#callOff?.();
+    this.#callOffTimer();
     this.#outer.removeEventListener('abort', this.#interrupt);
   }
 
-  #wait(deadline: number): void {
-    const left = deadline - performance.now();
+  #wait(): void {
+    const left = (this.#deadline ?? Infinity) - performance.now();
     if (left <= 0) this.#callOff = afterNews(() => this.now('timed-out'));
-    else this.#timer = setTimeout(() => this.#wait(deadline), Math.min(left, longestTimer)).unref();
+    else this.#timer = setTimeout(() => this.#wait(), Math.min(left, longestTimer)).unref();
+  }
+
+  #callOffTimer(): void {
+    clearTimeout(this.#timer);
+    this.#callOff?.();
   }
 }

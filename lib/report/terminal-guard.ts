@@ -1,5 +1,7 @@
 // Leaves the terminal usable when the process exits without closing its reporter, or is stopped (Ctrl-Z) and continued.
 
+import { takePart } from '../core/suspension.ts';
+
 export interface GuardedScreen {
   /** Shows the cursor and ends the live area. */
   readonly leave: () => void;
@@ -9,16 +11,10 @@ export interface GuardedScreen {
 
 /** Watches the process until the returned function is called. */
 export function guardTerminal(screen: GuardedScreen): () => void {
-  const stop = (): void => {
-    screen.leave();
-    process.kill(process.pid, 'SIGSTOP');
-  };
+  const withdraw = takePart({ suspend: screen.leave, resume: screen.enter });
   process.on('exit', screen.leave);
-  process.on('SIGTSTP', stop);
-  process.on('SIGCONT', screen.enter);
   return () => {
     process.off('exit', screen.leave);
-    process.off('SIGTSTP', stop);
-    process.off('SIGCONT', screen.enter);
+    withdraw();
   };
 }
