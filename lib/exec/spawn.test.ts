@@ -183,6 +183,25 @@ if (hasProc)
       }
     });
 
+    it('that was given up leaves no command to start later', async () => {
+      const folder = mkdtempSync(join(tmpdir(), 'spawn-test-'));
+      const program = join(folder, 'perl');
+      // The working folder takes its time.
+      const waits = `do { open(my $f, ">", "${folder}/pid"); print $f $$; close $f; sleep 1 }`;
+      writeFileSync(join(folder, 'edit'), `s|&& chdir|\\&\\& ${waits} \\&\\& chdir|\n`);
+      const text = `#!/bin/sh\nexec perl -e "$(printf %s "$2" | sed -f '${folder}/edit')"\n`;
+      writeFileSync(program, text, { mode: 0o755 });
+      const rig = new Rig({ spawner: program, grace: 0.1 });
+      try {
+        expect((await rig.run(`touch '${folder}/ran'`, { timeout: 0.3 })).end).toMatchObject({ kind: 'timed-out' });
+        expect(await isGone(Number(readFileSync(join(folder, 'pid'), 'utf8')))).toBe(true);
+        expect(existsSync(join(folder, 'ran'))).toBe(false);
+      } finally {
+        await rig.close();
+        rmSync(folder, { recursive: true });
+      }
+    });
+
     it('survives what a terminal sends around', async () => {
       const rig = new Rig();
       try {

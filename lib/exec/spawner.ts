@@ -20,12 +20,13 @@ import { LineSplitter } from './lines.ts';
 /**
  * A child that has changed its program closes the pipe `$ok`, and one that cannot writes why: news of a start are news of the command itself,
  * never of a copy of the helper. A signal may come between the last look at the children and `select`, so that this one does not wait for ever
- * while there are any. Orphaned, it starts nothing more: there may be nobody left to end it.
+ * while there are any. Orphaned, neither it nor a child of it that was still on its way (a working folder that hangs) starts anything more: there
+ * may be nobody left to end it.
  */
 const script = `
 use strict;
 use Fcntl;
-my $runner = getppid;
+my ($runner, $helper) = (getppid, $$);
 my @quiet = qw(INT TERM HUP QUIT PIPE TSTP TTIN TTOU);
 $SIG{$_} = 'IGNORE' for @quiet;
 $SIG{CHLD} = sub {};
@@ -41,6 +42,7 @@ sub start {
   if ($pid == 0) {
     $SIG{$_} = 'DEFAULT' for @quiet, 'CHLD', 'FPE';
     if (setpgrp(0, 0) && chdir $folder and open(STDIN, '<', '/dev/null') && open(STDOUT, '>&', $output) && open(STDERR, '>&', $output)) {
+      exit 1 if getppid != $helper;
       %ENV = map { /^([^=]*)=(.*)$/s } @environment;
       exec { $command[0] } @command;
     }
