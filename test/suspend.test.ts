@@ -29,23 +29,26 @@ afterEach(() => {
   opened = [];
 });
 
-/** A shell with job control in a terminal of its own, which runs the program. */
-function startShell(...args: readonly string[]): { shell: LongRun; type: (keys: string) => void } {
+const quoted = `'${process.execPath}' '${cliPath}'`;
+
+/** What is started in a terminal of its own. */
+function openTerminal(command: string): { shell: LongRun; type: (keys: string) => void } {
   const env: NodeJS.ProcessEnv = { ...rig.env({ TERM: 'xterm-256color', HISTFILE: '' }), PS1: '' };
   delete env['NO_COLOR'];
-  const child = spawn('script', ['-qec', 'bash --norc --noprofile -i', '/dev/null'], {
-    cwd: rig.root,
-    env,
-    stdio: 'pipe',
-  });
-  const shell = new LongRun(child, ['(in a terminal)', ...args]);
-  const type = (keys: string): void => void child.stdin.write(keys);
-  type(`stty cols 80 rows 24; '${process.execPath}' '${cliPath}' ${args.join(' ')}\n`);
+  const child = spawn('script', ['-qec', command, '/dev/null'], { cwd: rig.root, env, stdio: 'pipe' });
+  const shell = new LongRun(child, ['(in a terminal)', command]);
   opened.push(() => {
     if (rig.has('.dagrun/lock') && stateOf(runnerPid()) !== undefined) process.kill(runnerPid(), 'SIGKILL');
     child.kill('SIGKILL');
   });
-  return { shell, type };
+  return { shell, type: (keys) => void child.stdin.write(keys) };
+}
+
+/** A shell with job control, which runs the program. */
+function startShell(...args: readonly string[]): { shell: LongRun; type: (keys: string) => void } {
+  const terminal = openTerminal('bash --norc --noprofile -i');
+  terminal.type(`stty cols 80 rows 24; ${quoted} ${args.join(' ')}\n`);
+  return terminal;
 }
 
 const usable =
@@ -108,5 +111,18 @@ const usable =
     await shell.waitFor(() => stateOf(one.pid) === undefined || stateOf(one.pid) === 'Z');
     type('exit\nexit\n');
     await shell.end();
+  });
+
+  it('does nothing where no shell could continue what it stops', async () => {
+    rig.pipeline({ stages: { one: { cmd: controlled('one') } } });
+    const { shell, type } = openTerminal(`stty cols 80 rows 24; ${quoted} repro`);
+    const one = await rig.started('one');
+    const runner = runnerPid();
+    type('\u001a');
+    await shell.waitFor(() => shell.stdout.includes('^Z'));
+    await pause(200);
+    expect([one.pid, runner].filter(isStopped)).toEqual([]);
+    await one.exit(0);
+    expect((await shell.end()).code).toBe(0);
   });
 });

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import fc from 'fast-check';
 import type { RunEvent } from '../core/event.ts';
+import { isFirstJob } from '../core/suspension.ts';
 import type { ReporterOptions } from './options.ts';
 import { TerminalReporter } from './terminal.ts';
 import { samples, stageExecuted, stageStarted } from './testing/events.ts';
@@ -219,7 +220,7 @@ describe('the live area', () => {
     expect(screen.lines()).toEqual(['↺ evaluate  restored (saved 4m 10s)']);
   });
 
-  it('begins anew below when the process is continued', () => {
+  (isFirstJob() ? it.skip : it)('begins anew below when the process is continued', () => {
     const { screen, reporter } = make();
     reporter.report(stageStarted('a'));
     jest.advanceTimersByTime(200);
