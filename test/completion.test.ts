@@ -66,8 +66,20 @@ describe('what may stand at the cursor', () => {
     [['logs', '--', 'pre'], ['prepare']],
     [['logs', '-C', 'other', ''], ['far']],
     [['logs', '--file', 'other/pipeline.yaml', ''], ['far']],
+    [['--file=other/pipeline.yaml', 'logs', ''], ['far']],
+    [['-Cother', 'logs', '--run', 'x', ''], ['far']],
   ])('%j', async (words, expected) => {
     expect(await candidates(...words)).toEqual(expected);
+  });
+
+  it('a folder may begin with that of the user', async () => {
+    const run = await rig.run(['completion', 'words', '--', '-C', '~/other', 'logs', ''], { env: { HOME: rig.root } });
+    expect(run.stdout).toBe('far\tstage\n');
+  });
+
+  it('asking leaves nothing that git would see', async () => {
+    await candidates('logs', '');
+    expect(rig.read('.dagrun/.gitignore')).toBe('*\n');
   });
 
   it('every command is among them, and every option of a command', async () => {

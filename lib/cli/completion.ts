@@ -1,6 +1,8 @@
 // `dagrun completion`
 
+import { homedir } from 'node:os';
 import { resolve } from 'node:path';
+import { parseArgs } from 'node:util';
 import { loadDigest } from '../core/digest.ts';
 import { exitCodes, failure } from '../core/failure.ts';
 import type { CommandFailure, ExitCode } from '../core/failure.ts';
@@ -11,6 +13,7 @@ import { locatePipeline } from '../run/locate.ts';
 import { lockFileFor } from '../workspace/lockfile.ts';
 import { findCandidates } from './candidates.ts';
 import type { Sources } from './candidates.ts';
+import { globalOptions, toParseArgs } from './command.ts';
 import type { Command, Invocation } from './command.ts';
 import { commands } from './commands.ts';
 import { completionScripts } from './completion-scripts.ts';
@@ -54,14 +57,17 @@ function sourcesFrom(cwd: string): Sources {
   return {
     commands: Object.entries(commands).map(([text, { summary }]) => ({ text, help: summary })),
     load: async (name) => (Object.hasOwn(commands, name) ? (await commands[name]!.load()).command : undefined),
-    stages: (before) => readStages(resolve(cwd, valueOf(before, /^(?:-C|--dir)$/) ?? '.'), valueOf(before, /^--file$/)),
+    stages: (before) => {
+      // Not strict: the line need not be right, and not all of its options are among these.
+      const { values } = parseArgs({ args: [...before], options: toParseArgs(globalOptions), strict: false });
+      return readStages(resolve(cwd, pathOf(values['dir']) ?? '.'), pathOf(values['file']));
+    },
   };
 }
 
-/** What follows the last such option. */
-function valueOf(words: readonly string[], option: RegExp): string | undefined {
-  const index = words.findLastIndex((word) => option.test(word));
-  return index < 0 ? undefined : words[index + 1];
+/** As the shell would hand it over: a word comes here as it was typed. */
+function pathOf(value: unknown): string | undefined {
+  return typeof value === 'string' ? value.replace(/^~(?=\/|$)/, homedir()) : undefined;
 }
 
 /** None where the pipeline cannot be read: a command says why, a completion does not. */

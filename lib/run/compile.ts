@@ -11,6 +11,7 @@ import type { Result } from '../core/result.ts';
 import { readSource } from '../core/source.ts';
 import type { Pipeline } from '../pipeline/pipeline.ts';
 import { buildId } from './build-id.ts';
+import { makeStateFolder } from './state-folder.ts';
 
 export interface CompileInput {
   readonly root: string;
@@ -53,7 +54,7 @@ export async function compilePipeline(input: CompileInput): Promise<Result<Compi
   if (!parsed.ok) return parsed;
   const sources = new Set([input.file, ...parsed.value.sources]);
   const kept = Object.fromEntries([...digests].filter(([source]) => sources.has(source)));
-  if (buildId !== null) writeCompiled(path, { build: buildId, sources: kept, pipeline: parsed.value });
+  if (buildId !== null) writeCompiled(input.stateDir, path, { build: buildId, sources: kept, pipeline: parsed.value });
   return ok({ pipeline: parsed.value, sources: kept });
 }
 
@@ -93,8 +94,9 @@ function staysInside(pipeline: Pipeline): boolean {
   );
 }
 
-function writeCompiled(path: string, compiled: Compiled): void {
+function writeCompiled(stateDir: string, path: string, compiled: Compiled): void {
   try {
+    makeStateFolder(stateDir);
     const body = JSON.stringify(compiled);
     writeFileAtomic(path, `${headerOf(body)}\n${body}`, { durable: false });
   } catch {
