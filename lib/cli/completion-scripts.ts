@@ -48,7 +48,7 @@ _dagrun() {
   while IFS= read -r line; do
     names+=("\${line%%$'\\t'*}")
     shown+=("\${line%%$'\\t'*}  \${line#*$'\\t'}")
-  done < <("\${words[1]}" completion words -- "\${(@Q)words[2,CURRENT]}" 2>/dev/null)
+  done < <("\${words[1]}" completion words -- "\${(@Q)words[2,CURRENT-1]}" "\${(Q)PREFIX}" 2>/dev/null)
   if (( $#names )); then
     compadd -l -d shown -a names
   else
@@ -63,7 +63,8 @@ function __dagrun_complete
     set -l words (commandline -opc)
     set -l program $words[1]
     set -e words[1]
-    set -l current (commandline -ct)
+    # A quote that is still open stands in it.
+    set -l current (commandline -ct | string replace -r '^[\\'"]' '')
     set -l found ($program completion words -- $words $current 2>/dev/null)
     if test (count $found) -gt 0
         printf '%s\\n' $found

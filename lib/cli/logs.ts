@@ -27,7 +27,11 @@ export const command: Command = {
   arity: [1, 1],
   options: {
     run: { type: 'string', value: 'ID', help: 'another execution than the last (see --list)' },
-    follow: { type: 'boolean', short: 'f', help: 'go on with what an execution under way writes, until it has ended' },
+    follow: {
+      type: 'boolean',
+      short: 'f',
+      help: 'go on with what an execution under way writes, until it has ended; one that has not started is not waited for',
+    },
     list: { type: 'boolean', help: 'list the recorded executions' },
     json: { type: 'boolean', help: 'the record of the execution (with --list: all of them) as JSON, without the log' },
   },
