@@ -19,7 +19,7 @@ import { DigestStream, digestBytes } from '../core/digest.ts';
 import type { Digest } from '../core/digest.ts';
 
 const readAsync = promisify(read);
-const copyFileAsync = promisify(copyFile);
+export const copyFileAsync = promisify(copyFile);
 /** Waits until an open file is on the disk, without holding up the event loop. */
 export const fsyncAsync = promisify(fsync);
 

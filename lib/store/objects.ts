@@ -51,6 +51,9 @@ interface Pending {
   moved: boolean;
 }
 
+/** What a change of a file changes. */
+const revealing = ['dev', 'ino', 'size', 'mtimeMs', 'ctimeMs'] as const;
+
 export class ObjectStore {
   readonly layout: Layout;
   readonly cloner = new Cloner();
@@ -59,6 +62,8 @@ export class ObjectStore {
   /** Paths of objects that are of no use but stay (a read-only cache; a tree for another workspace): to this process they are not there. */
   readonly #bad = new Set<string>();
   readonly #prepared = new Set<string>();
+  /** Large objects whose bytes this process has had in its hands and checked, as stat knew them when they were in their place. */
+  readonly #checked = new Map<Digest, Stats>();
 
   constructor(layout: Layout, warnings: Warnings) {
     this.layout = layout;
@@ -245,10 +250,18 @@ export class ObjectStore {
   async takeFile(tmp: string, digest: Digest): Promise<Result<void, StoreProblem>> {
     try {
       await this.#finish([{ tmp, target: this.path(digest), descriptor: openSync(tmp, 'r+'), moved: false }]);
+      const stats = this.#stat(digest);
+      if (stats !== undefined) this.#checked.set(digest, stats);
       return ok(undefined);
     } catch (error) {
       return err(ioProblem(error, `cannot write to the cache ${this.layout.dir}`));
     }
+  }
+
+  /** True where nobody has touched the object since takeFile() had it, as far as the clock of the file system tells. */
+  isAsChecked(digest: Digest): boolean {
+    const [then, now] = [this.#checked.get(digest), this.#stat(digest)];
+    return then !== undefined && now !== undefined && revealing.every((field) => then[field] === now[field]);
   }
 
   /** Makes the names of the objects stored so far durable, this one being the last. */

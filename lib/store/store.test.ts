@@ -15,6 +15,7 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs';
+import { dirname } from 'node:path';
 import { loadDigest } from '../core/digest.ts';
 import type { LinkKind } from '../pipeline/pipeline.ts';
 import { CacheStore } from './store.ts';
@@ -180,6 +181,32 @@ describe('checkout', () => {
     expect(existsSync(bed.object(b))).toBe(false);
     expect(bed.warnings.join()).toContain('corrupt');
     expect(readdirSync(`${bed.dir}/tmp`)).toEqual([]);
+  });
+
+  it('copies a large object that has just come, but not one that was touched since', async () => {
+    bed.write('out', big);
+    const content = await observe(bed.at('out'));
+    const sharing = bed.store.sharing();
+    const partial = sharing.partialPath(content.digest);
+    mkdirSync(dirname(partial), { recursive: true });
+    writeFileSync(partial, big);
+    expect((await sharing.takeFile(partial, content.digest)).ok).toBe(true);
+    for (const [name, mode] of [
+      ['copy', 0o644],
+      ['run', 0o755],
+    ] as const) {
+      const placement = { path: bed.at(name), content: { ...content, executable: mode === 0o755 } };
+      expect((await bed.store.checkout(placement, 'copy')).ok).toBe(true);
+      expect(readFileSync(bed.at(name)).equals(big)).toBe(true);
+      expect(lstatSync(bed.at(name)).mode & 0o777).toBe(mode);
+    }
+    // The clock of a file system goes in steps of some milliseconds.
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    chmodSync(bed.object(content), 0o644);
+    writeFileSync(bed.object(content), Buffer.alloc(big.length, 'evil'));
+    const touched = await bed.store.checkout({ path: bed.at('touched'), content }, 'copy');
+    expect(touched).toMatchObject({ ok: false, error: { kind: 'corrupt' } });
+    expect(existsSync(bed.at('touched'))).toBe(false);
   });
 
   it('restores a tree through a link that stays in the workspace', async () => {
