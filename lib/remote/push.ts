@@ -26,7 +26,7 @@ export interface PushOptions {
   readonly key: string | null;
   /** Upload what is there already once more: heals what was damaged there, and signs what was not. */
   readonly force: boolean;
-  /** Where copies of pack indices are kept on this machine; null: nowhere. */
+  /** Where copies of pack indices, and the pieces of large objects, are kept on this machine; null: nowhere. */
   readonly folder: string | null;
   readonly onProgress: OnProgress;
   /** What the registration of the push can be known by. */

@@ -92,13 +92,31 @@ export class Uploader {
       this.#located.set(digest, there);
       return false;
     });
-    const large = missing.filter(({ size }) => size > smallObject);
-    const pieces = large.reduce((sum, { size }) => sum + Math.ceil(size / pieceSize), 0);
+    const allLarge = missing.filter(({ size }) => size > smallObject);
+    const pieces = allLarge.reduce((sum, { size }) => sum + Math.ceil(size / pieceSize), 0);
     const list = pieces > askAtMost;
+    const large = force ? allLarge : await this.#notThere(allLarge, list);
     progress.bytes += [...toPack, ...large].reduce((sum, { size }) => sum + size, 0);
     progress.show();
     await inParallel(this.#parcels(toPack, large), this.#storage.jobs, (parcel) => this.#send(parcel, list));
     return this.#located;
+  }
+
+  /** Those that have to be read: of which this machine does not know the pieces, or not all pieces are there. */
+  async #notThere(large: readonly Needed[], list: boolean): Promise<readonly Needed[]> {
+    const absent: Needed[] = [];
+    await inParallel(large, this.#storage.jobs, async (need) => {
+      const known = this.#context.view.piecesOf(need.digest, need.size);
+      if (known !== undefined && (await this.#hasPieces(known, list))) this.#located.set(need.digest, known);
+      else absent.push(need);
+    });
+    return absent;
+  }
+
+  async #hasPieces(object: LargeObject, list: boolean): Promise<boolean> {
+    for (const [index, sha] of object.pieces.entries())
+      if (!(await this.#isThere(sha, pieceRange(object, index).length, list))) return false;
+    return true;
   }
 
   async *#parcels(small: readonly Needed[], large: readonly Needed[]): AsyncGenerator<Parcel> {
@@ -152,6 +170,7 @@ export class Uploader {
       const object: LargeObject = { kind: 'large', digest, size, pieces: await Promise.all(pieces) };
       if (stream.digest() !== digest) return;
       this.#located.set(digest, object);
+      this.#context.view.keepPieces(object);
       this.#context.progress.objectsDone++;
     } finally {
       await file.close();

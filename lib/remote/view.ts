@@ -4,7 +4,8 @@
 import { readTextIfExists, writeFileAtomic } from '../core/disk.ts';
 import type { Digest } from '../core/digest.ts';
 import { codeOf } from '../core/result.ts';
-import type { PackedObject } from './contents.ts';
+import { decodeContents, encodeContents } from './contents.ts';
+import type { LargeObject, PackedObject } from './contents.ts';
 import {
   catalogueKey,
   historyFolder,
@@ -37,7 +38,7 @@ export class RemoteView {
   #blobs: Promise<ReadonlyMap<Sha256, number>> | undefined;
   #catalogue: Promise<readonly CatalogueLine[]> | undefined;
 
-  /** `folder`: where copies of pack indices are kept on this machine; null: nowhere. */
+  /** `folder`: where copies of pack indices, and the pieces of large objects, are kept on this machine; null: nowhere. */
   constructor(storage: Storage, folder: string | null) {
     this.#storage = storage;
     this.#folder = folder;
@@ -139,6 +140,18 @@ export class RemoteView {
     }
   }
 
+  /** The pieces of a large object that this machine has pushed before, so that it need not be read again. Whether they still lie there is not said. */
+  piecesOf(digest: Digest, size: number): LargeObject | undefined {
+    const text = this.#folder === null ? undefined : readTextIfExists(piecesFile(this.#folder, digest));
+    const known = text === undefined ? undefined : decodeContents(text);
+    const object = known?.ok === true ? known.value[0] : undefined;
+    return object?.kind === 'large' && object.digest === digest && object.size === size ? object : undefined;
+  }
+
+  keepPieces(object: LargeObject): void {
+    if (this.#folder !== null) keepCopy(piecesFile(this.#folder, object.digest), encodeContents([object]));
+  }
+
   /** Blobs with their sizes. */
   blobs(): Promise<ReadonlyMap<Sha256, number>> {
     return (this.#blobs ??= this.#listBlobs());
@@ -154,6 +167,10 @@ export class RemoteView {
       }),
     );
   }
+}
+
+function piecesFile(folder: string, digest: Digest): string {
+  return `${folder}/large-${digest}`;
 }
 
 function keepCopy(path: string, text: string): void {

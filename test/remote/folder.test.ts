@@ -85,6 +85,29 @@ describe('push and pull', () => {
     expect(json(await good('fetch', '--json'))).toMatchObject({ runs: 0, bytes: 0 });
   });
 
+  it('does not even read a large object that it has pushed before, unless that has gone from there', async () => {
+    makePipeline();
+    await rig.good();
+    await good('push');
+    const big = rig.read('big');
+    const [object] = rig.objectsWith(big);
+    const change = async (name: string): Promise<void> => {
+      rig.pipeline(rig.read('pipeline.yaml').replace('touch d/empty', `touch d/empty && echo ${name} > d/${name}`));
+      await rig.good();
+    };
+    await change('new');
+    // Whoever read it would find this.
+    rig.damage(object!, big.replace('one', 'two'));
+    expect(json(await good('push', '--json'))).toMatchObject({ runs: 2, skipped: [] });
+    const [piece] = remoteFiles('blobs/').filter((key) => statSync(remotePath(key)).size === 16 << 20);
+    rmSync(remotePath(piece!));
+    await change('newer');
+    expect(json(await good('push', '--json'))['bytes']).toBeGreaterThan(16 << 20);
+    becomeFresh();
+    await good('pull');
+    expect(rig.read('big') === big).toBe(true);
+  });
+
   it('packs small files', async () => {
     rig.pipeline({
       remotes: { origin: '../remote' },
