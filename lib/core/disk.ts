@@ -6,9 +6,14 @@ import { codeOf } from './result.ts';
 
 let counter = 0;
 
-/** A name for a temporary file that no other process, and no other call in this one, will choose. */
+/** Tells this process from one of the same number on another machine, or in another container. */
+const salt = Math.floor(Math.random() * 36 ** 6)
+  .toString(36)
+  .padStart(6, '0');
+
+/** A name for a temporary file that no other process on any machine, and no other call in this one, will choose. */
 export function uniqueName(): string {
-  return `${process.pid.toString(36)}-${Date.now().toString(36)}-${(counter++).toString(36)}`;
+  return `${process.pid.toString(36)}-${Date.now().toString(36)}-${salt}${(counter++).toString(36)}`;
 }
 
 /** Writes all bytes, whatever the kernel takes at a time. */
