@@ -6,7 +6,7 @@ import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { uniqueName } from '../core/disk.ts';
 import { codeOf, messageOf } from '../core/result.ts';
-import { tmpFolder } from './keys.ts';
+import { partKey } from './keys.ts';
 import { RemoteFault } from './problem.ts';
 import type { Range, Storage, StoredFile, WriteOptions } from './storage.ts';
 
@@ -74,7 +74,7 @@ export class FileStorage implements Storage {
 
   async write(key: string, bytes: Uint8Array, { durable }: WriteOptions = { durable: true }): Promise<void> {
     const path = this.#path(key);
-    const tmp = this.#path(tmpFolder + uniqueName());
+    const tmp = this.#path(partKey(uniqueName()));
     try {
       const file = await making(tmp, () => open(tmp, 'wx'));
       try {
@@ -85,7 +85,8 @@ export class FileStorage implements Storage {
       }
       await making(path, () => rename(tmp, path));
     } catch (error) {
-      await rm(tmp, { force: true });
+      // Why it was not written says more than why nothing can be removed.
+      await rm(tmp, { force: true }).catch(() => undefined);
       // After an hour in which this process did not run, somebody may have tidied up.
       if (codeOf(error) === 'ENOENT')
         throw new RemoteFault('transient', `${this.label}: "${key}" vanished while it was written`, 'try again');
@@ -122,6 +123,8 @@ export class FileStorage implements Storage {
       case 'ENOSPC':
       case 'EDQUOT':
         return new RemoteFault('other', `${what}: no space left`, '`dagrun gc --remote` removes what nobody needs');
+      case 'EXDEV':
+        return new RemoteFault('other', `${what}: ${messageOf(error)}`, 'keep all of the folder on one file system');
       case 'ESTALE':
       case 'EIO':
       case 'ETIMEDOUT':

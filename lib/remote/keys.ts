@@ -9,7 +9,7 @@
 //   history/<group>/<fingerprint>-<result>  a marker for each run of a group
 //   catalogue                               the names of all runs: for places that cannot be listed
 //   active/<push|gc>-<name>                 who is at work now (activity.ts)
-//   tmp/<name>                              what is being written: in folders alone (file-storage.ts)
+//   tmp/<name>.part                         what is being written: in folders alone (file-storage.ts)
 //
 // A push writes in this order, from top to bottom, so that whatever stands there is complete: a run entry that can be seen can be had.
 // Names fix contents, but for the catalogue, which each push writes anew.
@@ -31,6 +31,16 @@ export const markerKey = 'dagrun-remote.json';
 export const markerText = '{"version":1}\n';
 export const catalogueKey = 'catalogue';
 export const tmpFolder = 'tmp/';
+
+/** `name`: one of uniqueName() (core/disk.ts). */
+export function partKey(name: string): string {
+  return `${tmpFolder}${name}.part`;
+}
+
+/** A folder may have held a `tmp` of somebody else before it became a remote. */
+export function isPartKey(key: string): boolean {
+  return /^tmp\/[0-9a-z]+(-[0-9a-z]+)+\.part$/.test(key);
+}
 
 export function isSha256(text: unknown): text is Sha256 {
   return typeof text === 'string' && /^[0-9a-f]{64}$/.test(text);

@@ -1,7 +1,16 @@
 // Pushing runs: what is missing on the remote is uploaded, bytes first, then their indices and contents, then run entries, then the markers
 // of the history. Stopped at any moment, every run entry there is complete; what else lies there is found and used by the next push.
 
-import { catalogueKey, contentsKey, historyFolder, markerKey, markerText, runKey, runName } from './keys.ts';
+import {
+  catalogueKey,
+  contentsKey,
+  historyFolder,
+  markerKey,
+  markerText,
+  parseRunName,
+  runKey,
+  runName,
+} from './keys.ts';
 import type { RunEntry } from '../plan/record.ts';
 import type { Digest } from '../core/digest.ts';
 import { register } from './activity.ts';
@@ -168,7 +177,9 @@ export class Pusher {
 export async function writeCatalogue(storage: Storage): Promise<void> {
   const lines = (await storage.list('history/')).flatMap(({ key }) => {
     const [, group, name, ...more] = key.split('/');
-    return group === undefined || name === undefined || more.length > 0 ? [] : [`${name} ${group}\n`];
+    // Older pushes wrote a file beside its place first, and may have left it there.
+    const isMarker = group !== undefined && parseRunName(name ?? '') !== undefined && more.length === 0;
+    return isMarker ? [`${name} ${group}\n`] : [];
   });
   await storage.write(catalogueKey, Buffer.from(lines.sort().join('')));
 }

@@ -52,6 +52,17 @@ describe('an interruption', () => {
   });
 });
 
+describe('a removal', () => {
+  it('comes after the write of the same file that is under way', async () => {
+    const inner = new SlowStorage(folder, { label: 'folder', jobs: 1 });
+    const storage = new RetryingStorage(inner, { ...usualRetries, signal: new AbortController().signal });
+    const renewal = storage.write('active/push-this', Buffer.from('here'));
+    await storage.remove(['active/push-this']);
+    await renewal;
+    expect(await inner.list('active/')).toEqual([]);
+  });
+});
+
 /** What is written gets there a while later. */
 class SlowStorage extends FileStorage {
   readonly written: string[] = [];

@@ -81,14 +81,13 @@ export class RetryingStorage implements Storage {
 
   async remove(keys: readonly string[]): Promise<void> {
     if (this.readOnly) throw readOnlyFault(this.label);
-    const work = (): Promise<void> => this.#inner.remove(keys);
-    // One file goes also after an interruption, even if it is only arriving now: whoever ends takes the registration away that would keep
-    // others waiting.
-    if (keys.length === 1 && this.#options.signal.aborted)
-      await this.#limited(farewell, async () => {
-        await this.#writing.get(keys[0]!);
-        await work();
-      });
+    const work = async (): Promise<void> => {
+      // What is only arriving now would come after it.
+      await Promise.all(keys.flatMap((key) => this.#writing.get(key) ?? []));
+      await this.#inner.remove(keys);
+    };
+    // One file goes also after an interruption: whoever ends takes the registration away that would keep others waiting.
+    if (keys.length === 1 && this.#options.signal.aborted) await this.#limited(farewell, work);
     else if (keys.length > 0) await this.#persist(keys.length << 10, work);
   }
 

@@ -432,10 +432,13 @@ describe('gc --remote', () => {
   it('is not needed for that where somebody pushes again', async () => {
     await makeLarge();
     await killIn(remotePath('tmp'), 'push');
+    const others = ['tmp/notes', 'tmp/of-another-push.part', 'tmp/work/1-2-3.part'];
+    const begun = others[1]!;
+    rig.write(Object.fromEntries(others.map((key) => [`../remote/${key}`, 'of others'])));
     makeOld('tmp/');
-    writeFileSync(remotePath('tmp/of-another-push'), 'begun');
+    utimesSync(remotePath(begun), new Date(), new Date());
     await good('push');
-    expect(remoteFiles('tmp/')).toEqual(['tmp/of-another-push']);
+    expect(remoteFiles('tmp/')).toEqual(others);
     rig.remove('big');
     rmSync(rig.path('cache'), { recursive: true });
     await good('pull');
