@@ -214,10 +214,12 @@ export class ObjectStore {
     objects: readonly { readonly digest: Digest; readonly bytes: Uint8Array }[],
   ): Promise<Result<void, StoreProblem>> {
     const batches: Pending[][] = [];
+    // Two are open at a time.
+    const size = batchFiles / 2;
     let syncing: Promise<void> | undefined;
     try {
-      for (let start = 0; start < objects.length; start += batchFiles) {
-        const batch = objects.slice(start, start + batchFiles);
+      for (let start = 0; start < objects.length; start += size) {
+        const batch = objects.slice(start, start + size);
         const pending: Pending[] = [];
         batches.push(pending);
         this.#prepareFolders(batch);

@@ -16,7 +16,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
-import { loadDigest } from '../core/digest.ts';
+import { digestText, loadDigest } from '../core/digest.ts';
 import type { LinkKind } from '../pipeline/pipeline.ts';
 import { CacheStore } from './store.ts';
 import { listAll, makeEntry, makeTestbed, observe, put } from './testbed.ts';
@@ -374,6 +374,19 @@ describe('put', () => {
     expect((await bed.store.checkout({ path: bed.at('out'), content }, 'reflink')).ok).toBe(true);
     expect(await observe(bed.at('out'))).toEqual(content);
     expect(listAll(`${bed.dir}/objects`).length).toBe(252);
+  });
+
+  it('keeps few files open, also where much is put at once', async () => {
+    const open = (): number => (existsSync('/proc/self/fd') ? readdirSync('/proc/self/fd').length : 0);
+    const before = open();
+    let most = 0;
+    const timer = setInterval(() => (most = Math.max(most, open())));
+    const texts = Array.from({ length: 4 }, (_, put) => Array.from({ length: 200 }, (_, file) => `${put} ${file}`));
+    const objects = texts.map((put) => put.map((text) => ({ digest: digestText(text), bytes: Buffer.from(text) })));
+    const stored = await Promise.all(objects.map((some) => bed.store.sharing().takeBytes(some)));
+    clearInterval(timer);
+    expect(stored.every(({ ok }) => ok)).toBe(true);
+    expect(most - before).toBeLessThanOrEqual(4 * 64 + 10);
   });
 
   it('is safe to do twice at once', async () => {
