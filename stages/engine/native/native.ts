@@ -15,7 +15,7 @@ import { loadedPackage, loadNative, type NativeBackend } from './load.ts';
 import { setNativeNormalization } from './normalization.ts';
 import { hasOneDnn } from './onednn.ts';
 import { backendName } from './operation.ts';
-import { setNativeOptimizers } from './optimize.ts';
+import { setNativeOptimizers, stopNativeOptimizers } from './optimize.ts';
 import { setNativePooling } from './pooling.ts';
 
 const cpuPackage = '@tensorflow/tfjs-node';
@@ -67,9 +67,12 @@ function registerKernels(native: NativeBackend): void {
   setNativeConvolution({ oneDnn });
   setNativeDense();
   setNativeCrossEntropy();
-  postponeRelu(backendName);
-  if (oneDnn) setNativePooling();
-  if (!native.isUsingGpuDevice) setNativeOptimizers(native);
+  if (oneDnn) {
+    setNativePooling();
+    // Any other max pooling passes NaN over in silence, and a ReLU after it would hide that.
+    postponeRelu(backendName);
+  }
+  if (!native.isUsingGpuDevice) setNativeOptimizers();
 }
 
 function begin(native: NativeBackend, processor: 'CPU' | 'GPU', notes: readonly string[]): Started {
@@ -80,6 +83,9 @@ function begin(native: NativeBackend, processor: 'CPU' | 'GPU', notes: readonly 
     version: `tfjs ${tf.version_core}, TensorFlow ${native.binding.TF_Version} (${processor})`,
     ...(processor === 'GPU' ? { device: describeGpu() } : {}),
     notes,
-    stop: () => stopBackend('tensorflow'),
+    stop: () => {
+      stopNativeOptimizers();
+      stopBackend('tensorflow');
+    },
   };
 }

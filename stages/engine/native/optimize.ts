@@ -7,11 +7,13 @@ import { setResidentSlots, type ResidentSlots, type StepInputs, type StepRule } 
 import type { NativeBackend } from './load.ts';
 import { attribute, backendName, floatType } from './operation.ts';
 
+let workbench: Workbench | undefined;
+
 /** Makes optimisers use it while native TensorFlow is the active backend. */
-export function setNativeOptimizers(native: NativeBackend): void {
-  // Made when it is needed: only then the backend is the active one for sure.
-  let workbench: Workbench | undefined;
+export function setNativeOptimizers(): void {
   setResidentSlots(backendName, (shape, count): ResidentSlots => {
+    // The one that is active now: another one each time that the engine is started.
+    const native = tf.backend() as unknown as NativeBackend;
     const { borrower, scalarsOf } = (workbench ??= createWorkbench(native));
     const slots = Array.from({ length: count }, () => createVariable(native));
     const write = (values: readonly tf.Tensor[]): void =>
@@ -32,12 +34,15 @@ export function setNativeOptimizers(native: NativeBackend): void {
       },
       read: () => slots.map((slot) => read(native, slot)),
       write,
-      dispose: () => {
-        slots.forEach((slot) => native.executeMultipleOutputs('DestroyResourceOp', [], [slot], 0));
-        tf.dispose(slots);
-      },
+      dispose: () => slots.forEach((slot) => destroy(native, slot)),
     };
   });
+}
+
+/** To be called before the backend is stopped, which owns what all optimisers share. */
+export function stopNativeOptimizers(): void {
+  workbench?.dispose();
+  workbench = undefined;
 }
 
 interface Operation {
@@ -85,12 +90,18 @@ function read(native: NativeBackend, variable: tf.Tensor): tf.Tensor {
   return native.executeSingleOutput('ReadVariableOp', [floatType(native, 'dtype')], [variable]);
 }
 
+function destroy(native: NativeBackend, variable: tf.Tensor): void {
+  native.executeMultipleOutputs('DestroyResourceOp', [], [variable], 0);
+  variable.dispose();
+}
+
 /** What all parameters share. */
 interface Workbench {
   /** It holds the parameter that was changed last. */
   readonly borrower: tf.Tensor;
   /** Those of the change before, where the factors are the same: all parameters of a step share them. */
   readonly scalarsOf: (factors: readonly number[]) => readonly tf.Tensor[];
+  readonly dispose: () => void;
 }
 
 function createWorkbench(native: NativeBackend): Workbench {
@@ -103,5 +114,10 @@ function createWorkbench(native: NativeBackend): Workbench {
     scalars = wanted.map((factor) => tf.keep(tf.scalar(factor)));
     return scalars;
   };
-  return { borrower: createVariable(native), scalarsOf };
+  const borrower = createVariable(native);
+  const dispose = (): void => {
+    destroy(native, borrower);
+    tf.dispose([...scalars]);
+  };
+  return { borrower, scalarsOf, dispose };
 }
