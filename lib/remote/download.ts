@@ -16,7 +16,7 @@ import { blobKey } from './keys.ts';
 import type { Sha256 } from './keys.ts';
 import type { LocalCache } from './local.ts';
 import { findMove, movedTo } from './moves.ts';
-import { sha256, sha256Aside } from './pack.ts';
+import { sha256 } from './pack.ts';
 import { inParallel } from './pool.ts';
 import { RemoteFault, isKind } from './problem.ts';
 import type { Progress } from './progress.ts';
@@ -154,14 +154,14 @@ export class Downloader {
   /** From the file, where an earlier pull has left it (`kept` bytes); otherwise from the remote. Undefined where it cannot be had. */
   async #readPiece(file: FileHandle, kept: number, sha: Sha256, range: Range): Promise<Uint8Array | undefined> {
     const there = range.offset + range.length <= kept ? await readAt(file, range) : undefined;
-    if (there !== undefined && (await sha256Aside(there)) === sha) {
+    if (there !== undefined && sha256(there) === sha) {
       this.#progress.bytes -= range.length;
       return there;
     }
     for (let reading = 1; reading <= readings; reading++) {
       const bytes = await this.#readOrMiss(blobKey(sha), { offset: 0, length: range.length });
       if (bytes === undefined) return undefined;
-      if ((await sha256Aside(bytes)) !== sha) continue;
+      if (sha256(bytes) !== sha) continue;
       await file.write(bytes, 0, bytes.length, range.offset);
       this.#progress.moved(bytes.length);
       return bytes;

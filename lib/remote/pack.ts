@@ -4,7 +4,7 @@
 //   dagrun-pack 1 <SHA-256 of the lines below>
 //   <digest> <offset> <size> <SHA-256>
 
-import { createHash, webcrypto } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { isDigest } from '../core/digest.ts';
 import type { Digest } from '../core/digest.ts';
 import { err, ok } from '../core/result.ts';
@@ -18,22 +18,9 @@ import { pieceSize } from './storage.ts';
 /** Objects up to this size are packed; larger ones travel alone. */
 export const smallObject = 1 << 20;
 
+/** In this thread: WebCrypto, which has others for it, copies the bytes first, and that takes as long. */
 export function sha256(bytes: Uint8Array | string): Sha256 {
   return createHash('sha256').update(bytes).digest('hex') as Sha256;
-}
-
-/** Below so many bytes another thread costs more than it takes over. */
-const worthAThread = 8 << 20;
-
-/**
- * For pieces of large objects: in another thread, since this one has their digests and everything else to do. It costs this thread a copy of
- * the bytes.
- */
-export async function sha256Aside(bytes: Uint8Array): Promise<Sha256> {
-  if (bytes.length < worthAThread) return sha256(bytes);
-  // No thread shares the memory of these.
-  const hash = await webcrypto.subtle.digest('SHA-256', bytes);
-  return Buffer.from(hash).toString('hex') as Sha256;
 }
 
 export interface Pack {

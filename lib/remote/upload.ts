@@ -14,7 +14,7 @@ import type { LargeObject, Located } from './contents.ts';
 import { blobKey, packKey } from './keys.ts';
 import type { Sha256 } from './keys.ts';
 import type { LocalCache } from './local.ts';
-import { PackBuilder, encodeIndex, sha256Aside, smallObject } from './pack.ts';
+import { PackBuilder, encodeIndex, sha256, smallObject } from './pack.ts';
 import type { Pack } from './pack.ts';
 import { inParallel } from './pool.ts';
 import type { Progress } from './progress.ts';
@@ -60,7 +60,7 @@ interface Context {
 
 /** Something to send, in memory. */
 interface Parcel {
-  readonly sha: Promise<Sha256> | Sha256;
+  readonly sha: Sha256;
   readonly bytes: Uint8Array;
   /** The pack that it is; its objects count once its index is there. */
   readonly pack: Pack | null;
@@ -156,18 +156,18 @@ export class Uploader {
     const file = await open(path, 'r');
     try {
       const stream = new DigestStream();
-      const pieces: Promise<Sha256>[] = [];
+      const pieces: Sha256[] = [];
       for (let index = 0; index * pieceSize < size; index++) {
         const { offset, length } = pieceRange({ size }, index);
         const bytes = Buffer.allocUnsafe(length);
         const { bytesRead } = await file.read(bytes, 0, length, offset);
         if (bytesRead !== length) return;
-        const sha = sha256Aside(bytes);
+        const sha = sha256(bytes);
         pieces.push(sha);
         stream.update(bytes);
         yield { sha, bytes, pack: null };
       }
-      const object: LargeObject = { kind: 'large', digest, size, pieces: await Promise.all(pieces) };
+      const object: LargeObject = { kind: 'large', digest, size, pieces };
       if (stream.digest() !== digest) return;
       this.#located.set(digest, object);
       this.#context.view.keepPieces(object);
@@ -179,8 +179,7 @@ export class Uploader {
 
   async #send(parcel: Parcel, list: boolean): Promise<void> {
     const { progress } = this.#context;
-    const { bytes, pack } = parcel;
-    const sha = await parcel.sha;
+    const { bytes, pack, sha } = parcel;
     if (!(await this.#isThere(sha, bytes.length, list))) {
       await this.#storage.write(blobKey(sha), bytes);
       this.#sent.add(sha);
