@@ -233,7 +233,7 @@ export class Cluster {
       'AccountingStorageType=accounting_storage/none',
       'SelectType=select/cons_tres',
       'SelectTypeParameters=CR_CPU_Memory',
-      'DefMemPerCPU=64',
+      'DefMemPerCPU=256',
       'SchedulerParameters=batch_sched_delay=0',
       'CommunicationParameters=NoCtldInAddrAny,NoInAddrAny',
       'SlurmdParameters=config_overrides',
