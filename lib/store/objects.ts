@@ -262,8 +262,10 @@ export class ObjectStore {
 
   /** True where nobody has touched the object since takeFile() had it, as far as the clock of the file system tells. */
   isAsChecked(digest: Digest): boolean {
-    const [then, now] = [this.#checked.get(digest), this.#stat(digest)];
-    return then !== undefined && now !== undefined && revealing.every((field) => then[field] === now[field]);
+    const then = this.#checked.get(digest);
+    if (then === undefined) return false;
+    const now = this.#stat(digest);
+    return now !== undefined && revealing.every((field) => then[field] === now[field]);
   }
 
   /** Makes the names of the objects stored so far durable, this one being the last. */
