@@ -1,8 +1,21 @@
 // The few disk primitives that several adapters need. Everything that other processes may read is written whole or not at all.
 
 import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
+import type { Stats } from 'node:fs';
 import { dirname } from 'node:path';
 import { codeOf } from './result.ts';
+
+/** False where the file was touched between the two looks, as far as the clock of its file system tells, or is another one. */
+export function isSameStat(a: Stats, b: Stats): boolean {
+  return (
+    a.size === b.size &&
+    a.mtimeMs === b.mtimeMs &&
+    a.ctimeMs === b.ctimeMs &&
+    a.ino === b.ino &&
+    a.dev === b.dev &&
+    a.mode === b.mode
+  );
+}
 
 let counter = 0;
 

@@ -6,7 +6,7 @@ import type { Stats } from 'node:fs';
 import { dirname } from 'node:path';
 import { digestBytes } from '../core/digest.ts';
 import type { Digest } from '../core/digest.ts';
-import { withFolder } from '../core/disk.ts';
+import { isSameStat, withFolder } from '../core/disk.ts';
 import { parseManifest } from '../core/manifest.ts';
 import type { Manifest } from '../core/manifest.ts';
 import type { Present } from '../core/observation.ts';
@@ -50,9 +50,6 @@ interface Pending {
   descriptor: number | null;
   moved: boolean;
 }
-
-/** What a change of a file changes. */
-const revealing = ['dev', 'ino', 'size', 'mtimeMs', 'ctimeMs'] as const;
 
 export class ObjectStore {
   readonly layout: Layout;
@@ -265,7 +262,7 @@ export class ObjectStore {
     const then = this.#checked.get(digest);
     if (then === undefined) return false;
     const now = this.#stat(digest);
-    return now !== undefined && revealing.every((field) => then[field] === now[field]);
+    return now !== undefined && isSameStat(then, now);
   }
 
   /** Makes the names of the objects stored so far durable, this one being the last. */

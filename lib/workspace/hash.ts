@@ -5,6 +5,7 @@ import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import type { Stats } from 'node:fs';
 import { DigestStream, digestBytes } from '../core/digest.ts';
 import type { Digest } from '../core/digest.ts';
+import { isSameStat } from '../core/disk.ts';
 import { codeOf, err, ok } from '../core/result.ts';
 import type { Result } from '../core/result.ts';
 import { describeReadError as describe } from '../core/source.ts';
@@ -89,7 +90,7 @@ export class FileHasher {
       descriptor = openSync(path, openFlags);
       this.filesRead++;
       const digest = stat.size < bufferSize ? this.#whole(descriptor, stat) : yield* this.#pieces(descriptor, stat);
-      return ok({ digest: sameStat(fstatSync(descriptor), stat) ? digest : undefined });
+      return ok({ digest: isSameStat(fstatSync(descriptor), stat) ? digest : undefined });
     } catch (error) {
       const code = codeOf(error);
       return err(code === 'ENOENT' || code === 'ELOOP' || code === 'ENXIO' ? changing : describe(error));
@@ -122,12 +123,6 @@ export class FileHasher {
     }
     return total === size ? stream.digest() : undefined;
   }
-}
-
-function sameStat(a: Stats, b: Stats): boolean {
-  return (
-    a.size === b.size && a.mtimeMs === b.mtimeMs && a.ctimeMs === b.ctimeMs && a.ino === b.ino && a.mode === b.mode
-  );
 }
 
 /** What a thing is that has no content to hash, from its mode. */
