@@ -91,6 +91,14 @@ onSlurm('stages on Slurm', () => {
     expect((await repro()).skipped).toEqual(['make', 'use']);
   });
 
+  it("what a command has from its user's environment it has on the node, whatever it is called", async () => {
+    const own = { dir: 'one', token: 'two', id: 'three', rest: 'four', _mine: 'five' };
+    rig.pipeline({ stages: { use: { cmd: 'echo "$dir $token $id $rest $_mine" > seen', outs: ['seen'] } } });
+    const run = rig.start(['repro', '--json', '--executor', 'slurm'], { env: { ...cluster.env, ...own } });
+    expect(readRepro(await run.end()).code).toBe(0);
+    expect(rig.read('seen')).toBe('one two three four five\n');
+  });
+
   it('exit codes, signals, the time limit of a stage, refused requests and too much memory are told apart', async () => {
     rig.pipeline({
       stages: {

@@ -19,11 +19,14 @@ describe('the folders of jobs', () => {
     { stage: 'a', identity: 'x' },
     { stage: 'b', identity: 'y' },
   ];
-  const open = (): void => desk.open({ batch: 'ab', pipeline: 'p.yaml', members }, [[['task', 'true']], []]);
+  const open = (): void => desk.open({ batch: 'ab', pipeline: 'p.yaml', members }, [['tasks.0', 'true']]);
+  const start = (token: string, id: string): void =>
+    writeFileSync(desk.file(token, 'claim'), `${id}\n`, { flag: 'wx' });
 
   it('another runner finds the jobs of a batch that were not closed, and their ids', () => {
     open();
     desk.noteId('ab', '7_');
+    start('ab.0', '7_0');
     desk.close('ab.0');
     const other = new Desk(root);
     expect(other.records()).toEqual([{ token: 'ab.1', pipeline: 'p.yaml', stage: 'b', identity: 'y' }]);
@@ -32,10 +35,17 @@ describe('the folders of jobs', () => {
     expect(readdirSync(join(root, 'jobs'))).toEqual([]);
   });
 
-  it('what was never submitted is swept away', () => {
-    mkdirSync(join(root, 'jobs/ab/0'), { recursive: true });
+  it('what was never submitted is swept away, and the end of a job that came too late', () => {
+    mkdirSync(join(root, 'jobs/ab'), { recursive: true });
+    mkdirSync(desk.ends);
+    writeFileSync(join(desk.ends, 'cd.0'), 'exit 0 0 0 1 0 n1 7\n');
     expect(desk.records()).toEqual([]);
-    expect(existsSync(join(root, 'jobs/ab'))).toBe(false);
+    expect([existsSync(join(root, 'jobs/ab')), readdirSync(desk.ends)]).toEqual([false, []]);
+  });
+
+  it('nothing is left of jobs that could not be opened', () => {
+    expect(() => desk.open({ batch: 'ab', pipeline: 'p.yaml', members }, [['no/such/folder', '']])).toThrow('ENOENT');
+    expect(readdirSync(join(root, 'jobs'))).toEqual([]);
   });
 
   it('a job begins, or is withdrawn, but not both', () => {
@@ -43,19 +53,22 @@ describe('the folders of jobs', () => {
     expect(desk.withdraw('ab.0')).toBe(true);
     expect(desk.withdraw('ab.0')).toBe(true);
     expect(desk.hasBegun('ab.0')).toBe(false);
-    writeFileSync(join(desk.folder('ab.1'), 'claim'), '7_1\n');
+    start('ab.1', '7_1');
     expect(desk.withdraw('ab.1')).toBe(false);
     expect(desk.hasBegun('ab.1')).toBe(true);
     expect(desk.idOf('ab.1')).toBe('7_1');
   });
 
-  it('knows the jobs that an earlier version has submitted', () => {
-    mkdirSync(join(root, 'jobs/old/claim'), { recursive: true });
-    writeFileSync(join(root, 'jobs/old/record.json'), '{"token":"old","pipeline":"p.yaml","stage":"a","identity":"x"}');
-    writeFileSync(join(root, 'jobs/old/id'), '12');
-    expect(desk.records()).toEqual([{ token: 'old', pipeline: 'p.yaml', stage: 'a', identity: 'x' }]);
-    expect([desk.idOf('old'), desk.hasBegun('old'), desk.withdraw('old')]).toEqual(['12', true, false]);
-    desk.close('old');
-    expect(readdirSync(join(root, 'jobs'))).toEqual([]);
+  it('a closed job never begins, whether or not others of its batch are at work', () => {
+    open();
+    desk.close('ab.0');
+    expect(() => start('ab.0', '7_0')).toThrow('EEXIST');
+    start('ab.1', '7_1');
+    expect([...desk.claimed('ab')].sort()).toEqual(['ab.0', 'ab.1']);
+    writeFileSync(join(desk.ends, 'ab.1'), 'exit 0 0 0 1 0 n1 7\n');
+    writeFileSync(join(desk.ends, 'abc.1'), 'exit 0 0 0 1 0 n1 8\n');
+    desk.close('ab.1');
+    expect(() => start('ab.1', '7_1')).toThrow('ENOENT');
+    expect([...desk.ended()]).toEqual(['abc.1']);
   });
 });

@@ -1,10 +1,13 @@
 // The folders of jobs on the shared file system, as the runner sees them: what a runner that dies leaves for the next one.
-//   .dagrun/slurm/jobs/<batch>/record.json     what was submitted: the stages of a batch by position
-//   .dagrun/slurm/jobs/<batch>/id              its job id; one of an array ends with `_`
-//   .dagrun/slurm/jobs/<batch>/<position>/     one job; see script.ts for what the job itself writes there
-//   .dagrun/slurm/ends/<batch>.<position>      how that ended
+//   .dagrun/slurm/jobs/<batch>/record.json          what was submitted: the stages of a batch by position
+//   .dagrun/slurm/jobs/<batch>/id                   its job id; one of an array ends with `_`
+//   .dagrun/slurm/jobs/<batch>/closed               positions of the jobs that are done with, a line each
+//   .dagrun/slurm/jobs/<batch>/<name>.<position>    of one job; see script.ts for what the job itself writes there
+//   .dagrun/slurm/ends/<batch>.<position>           how that ended
+// File systems that are shared are slow at making and removing files, and the runner waits meanwhile: a job has few, and those of a batch
+// go together once its last job is closed.
 
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { readTextIfExists, writeFileAtomic } from '../../core/disk.ts';
 import { codeOf } from '../../core/result.ts';
 
@@ -61,43 +64,58 @@ export class Desk {
     return `${this.#root}/jobs/${batch}`;
   }
 
-  folder(token: string): string {
-    return this.batchFolder(token.replace('.', '/'));
+  /** Absolute path of a file of the job; `name` of the kind is what script.ts calls it. */
+  file(token: string, name: string): string {
+    const [batch = '', position = ''] = token.split('.');
+    return `${this.batchFolder(batch)}/${name}.${position}`;
   }
 
-  /** Before the submission, and on the disk: a job that nobody knows of would be executed twice. `files`: those of each member. */
-  open(record: BatchRecord, files: readonly (readonly (readonly [name: string, text: string])[])[]): void {
-    const { batch, pipeline, members } = record;
+  /** Before the submission, and on the disk: a job that nobody knows of would be executed twice. `files`: names and contents. */
+  open({ batch, pipeline, members }: BatchRecord, files: readonly (readonly [name: string, text: string])[]): void {
+    const folder = this.batchFolder(batch);
     mkdirSync(this.ends, { recursive: true });
-    for (const [position, own] of files.entries()) {
-      const folder = this.folder(tokenOf(batch, position));
-      mkdirSync(folder, { recursive: true });
-      for (const [name, text] of own) writeFileSync(`${folder}/${name}`, text);
+    mkdirSync(folder, { recursive: true });
+    try {
+      for (const [name, text] of files) writeFileSync(`${folder}/${name}`, text);
+      writeFileAtomic(`${folder}/record.json`, JSON.stringify({ pipeline, members }), { durable: true });
+    } catch (error) {
+      this.#removeBatch(batch);
+      throw error;
     }
-    writeFileAtomic(`${this.batchFolder(batch)}/record.json`, JSON.stringify({ pipeline, members }), { durable: true });
     this.#open.set(batch, new Set(members.map((_, position) => tokenOf(batch, position))));
   }
 
-  /** Nothing is left of it: a job that would start now finds nothing to claim, and ends. */
+  /** The job is done with: if it would start now it finds that it is too late, and ends. */
   close(token: string): void {
-    rmSync(this.folder(token), { recursive: true, force: true });
-    rmSync(`${this.ends}/${token}`, { force: true });
-    const [batch = token] = token.split('.', 1);
+    const [batch = '', position = ''] = token.split('.');
     const open = this.#open.get(batch);
-    open?.delete(token);
-    if (open?.size === 0) this.#removeBatch(batch);
+    if (open?.delete(token) !== true) return;
+    if (open.size === 0) {
+      this.#removeBatch(batch);
+      return;
+    }
+    this.#tryClaim(token);
+    appendFileSync(`${this.batchFolder(batch)}/closed`, `${position}\n`);
   }
 
   #removeBatch(batch: string): void {
     this.#open.delete(batch);
+    const ended = list(this.ends).filter((token) => token.startsWith(`${batch}.`));
+    for (const token of ended) rmSync(`${this.ends}/${token}`, { force: true });
     rmSync(this.batchFolder(batch), { recursive: true, force: true });
   }
 
   /** Every job that was not closed, whoever submitted it. */
   records(): readonly JobRecord[] {
-    return list(`${this.#root}/jobs`).flatMap((batch) => {
-      const text = readTextIfExists(`${this.batchFolder(batch)}/record.json`);
-      const records = parseRecord(batch, text).filter(({ token }) => existsSync(this.folder(token)));
+    const batches = list(`${this.#root}/jobs`);
+    const known = new Set(batches);
+    // A job that was given up may have come to its end when its batch was gone.
+    const late = list(this.ends).filter((token) => !known.has(token.split('.', 1)[0]!));
+    for (const token of late) rmSync(`${this.ends}/${token}`, { force: true });
+    return batches.flatMap((batch) => {
+      const read = (name: string): string | undefined => readTextIfExists(`${this.batchFolder(batch)}/${name}`);
+      const closed = new Set(read('closed')?.split('\n'));
+      const records = parseRecord(batch, read('record.json')).filter((_, position) => !closed.has(String(position)));
       this.#open.set(batch, new Set(records.map(({ token }) => token)));
       // Without a record there was no submission.
       if (records.length === 0) this.#removeBatch(batch);
@@ -121,23 +139,22 @@ export class Desk {
 
   /** True where the job has not begun, and never will now. */
   withdraw(token: string): boolean {
+    return this.#tryClaim(token) || this.#claim(token) === withdrawn;
+  }
+
+  /** False where somebody has claimed the job already. Without its folder nobody can. */
+  #tryClaim(token: string): boolean {
     try {
-      writeFileSync(`${this.folder(token)}/claim`, withdrawn, { flag: 'wx' });
+      writeFileSync(this.file(token, 'claim'), withdrawn, { flag: 'wx' });
       return true;
     } catch (error) {
-      if (codeOf(error) === 'EEXIST') return this.#claim(token) === withdrawn;
       return codeOf(error) === 'ENOENT';
     }
   }
 
   /** Who was first: `withdrawn`, or the id of the job (empty while it is being written); undefined: nobody. */
   #claim(token: string): string | undefined {
-    try {
-      return readFileSync(`${this.folder(token)}/claim`, 'utf8').trim();
-    } catch (error) {
-      // Jobs of earlier versions made a folder.
-      return codeOf(error) === 'EISDIR' ? '' : undefined;
-    }
+    return readText(this.file(token, 'claim'))?.trim();
   }
 
   hasBegun(token: string): boolean {
@@ -145,31 +162,33 @@ export class Desk {
     return claim !== undefined && claim !== withdrawn;
   }
 
+  /** The tokens of the jobs of a batch that were claimed. */
+  claimed(batch: string): readonly string[] {
+    const names = list(this.batchFolder(batch)).filter((name) => name.startsWith('claim.'));
+    return names.map((name) => batch + name.slice('claim'.length));
+  }
+
   /** The job ends its commands at its next beat, whatever the controller can or cannot do. */
   revoke(token: string): void {
     try {
-      writeFileSync(`${this.folder(token)}/revoked`, '');
+      writeFileSync(this.file(token, 'revoked'), '');
     } catch {
       // The folder is gone, and with it the job's claim.
     }
   }
 
   isRevoked(token: string): boolean {
-    return readTextIfExists(`${this.folder(token)}/revoked`) !== undefined;
+    return readText(this.file(token, 'revoked')) !== undefined;
   }
 
   /** Changes with every beat. */
   heart(token: string): string {
-    return readTextIfExists(`${this.folder(token)}/heart`) ?? '';
+    return readText(this.file(token, 'heart')) ?? '';
   }
 
   /** What Slurm itself had to say about the job. */
   remarks(token: string): string {
-    try {
-      return readFileSync(`${this.folder(token)}/slurm.out`, 'utf8').slice(-20_000);
-    } catch {
-      return '';
-    }
+    return (readText(this.file(token, 'slurm')) ?? '').slice(-20_000);
   }
 
   /** The tokens of jobs that have ended. A network file system shows them late, unless something was just written beside them. */
@@ -187,7 +206,16 @@ export class Desk {
   }
 
   end(token: string): ScriptEnd | undefined {
-    return parseEnd(readTextIfExists(`${this.ends}/${token}`));
+    return parseEnd(readText(`${this.ends}/${token}`));
+  }
+}
+
+/** What cannot be read now may be there at the next look. */
+function readText(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
   }
 }
 
@@ -199,16 +227,13 @@ function list(folder: string): readonly string[] {
   }
 }
 
-/** Empty for what is no record. Earlier versions wrote one for each job. */
+/** Empty for what is no record. */
 function parseRecord(batch: string, text: string | undefined): readonly JobRecord[] {
   try {
-    const parsed = JSON.parse(text ?? '') as Record<string, unknown>;
-    const { pipeline, members } = parsed;
-    const isOld = members === undefined;
-    const all = (isOld ? [parsed] : members) as readonly Readonly<Record<string, unknown>>[];
-    return all.flatMap(({ stage, identity }, position) => {
+    const { pipeline, members } = JSON.parse(text ?? '') as Record<string, unknown>;
+    return (members as readonly Readonly<Record<string, unknown>>[]).flatMap(({ stage, identity }, position) => {
       if (typeof pipeline !== 'string' || typeof stage !== 'string' || typeof identity !== 'string') return [];
-      return [{ token: isOld ? batch : tokenOf(batch, position), pipeline, stage, identity }];
+      return [{ token: tokenOf(batch, position), pipeline, stage, identity }];
     });
   } catch {
     return [];

@@ -5,7 +5,7 @@ import { JobLog } from '../log.ts';
 import type { QueueRow } from './client.ts';
 import { Tail } from './tail.ts';
 
-/** Milliseconds between two looks at the output: a tenth of the time that it has run, within these. */
+/** Milliseconds between two looks at the output of a job at work: a tenth of the time that it has run, within these. */
 const shortestPause = 100;
 const longestPause = 2000;
 
@@ -36,7 +36,7 @@ export class Flight {
   settled = false;
   /** What it has left elsewhere is being fetched, or was. */
   fetching = false;
-  nextLook = 0;
+  #nextLook = 0;
   #tail: Tail | undefined;
   readonly #resolve: (result: JobResult) => void;
 
@@ -49,22 +49,31 @@ export class Flight {
     this.#resolve = resolve;
   }
 
-  /** `folder`: where the job writes to. A job that is submitted anew gets another one. */
-  seat(token: string, folder: string): void {
+  /** `output`: path of what the job's commands write, without their position. A job that is submitted anew gets another one. */
+  seat(token: string, output: string): void {
     this.token = token;
-    this.#tail = new Tail(folder, this.job.cmd, this.log);
+    this.#tail = new Tail(output, this.job.cmd, this.log);
+  }
+
+  /** The submission that it is part of. */
+  get batch(): string {
+    return this.token.split('.', 1)[0]!;
   }
 
   look(now: number): void {
-    if (now < this.nextLook) return;
-    if (this.#tail?.look() === true) this.beganAt ??= now;
-    const pause = this.beganAt === undefined ? 4 * shortestPause : (now - this.beganAt) / 10;
-    this.nextLook = now + Math.min(longestPause, Math.max(shortestPause, pause));
+    if (this.beganAt === undefined || now < this.#nextLook) return;
+    this.#tail?.look();
+    this.#nextLook = now + Math.min(longestPause, Math.max(shortestPause, (now - this.beganAt) / 10));
   }
 
   /** Delivers what is left of the output. */
   finishOutput(): void {
     this.#tail?.finish();
+  }
+
+  /** What was delivered is in the log, and recorded. */
+  discardOutput(): void {
+    this.#tail?.discard();
   }
 
   /** What the controller said; what a person wants to know of it is shown. */

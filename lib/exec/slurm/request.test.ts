@@ -8,7 +8,7 @@ import { parseEnd } from './desk.ts';
 import { judgeEnd } from './judge.ts';
 import type { Evidence } from './judge.ts';
 import { changesFrom, jobEnvironment, oddVariables, sbatchOptions } from './request.ts';
-import { longCommands, quote, taskScript } from './script.ts';
+import { quote, taskFiles } from './script.ts';
 
 const job: Job = {
   stage: 'train@a b' as StageName,
@@ -32,14 +32,14 @@ describe('options of sbatch', () => {
   it('names the job after project and stage, and takes % in a path as it is', () => {
     const options = sbatchOptions(job, place);
     expect(options).toContain('--job-name=ws/train@a_b');
-    expect(options).toContain('--output=/ws/50%% off/0/slurm.out');
+    expect(options).toContain('--output=/ws/50%% off/slurm.0');
     expect(options.filter((option) => option.startsWith('--array'))).toEqual([]);
   });
 
-  it('an array is named after its first stage, and each task writes into a folder of its own', () => {
+  it('an array is named after its first stage, and each task writes a file of its own', () => {
     const options = sbatchOptions(job, { ...place, jobs: 12 });
     expect(options).toContain('--job-name=ws/train@a_b+11');
-    expect(options).toContain('--output=/ws/50%% off/%a/slurm.out');
+    expect(options).toContain('--output=/ws/50%% off/slurm.%a');
     expect(options).toContain('--array=0-11');
   });
 
@@ -90,16 +90,25 @@ describe('the batch script', () => {
 
   it('reads a command that is too long for the kernel from a file', () => {
     const cmd = ['true', `echo ${'x'.repeat(200_000)}`];
-    expect(longCommands(cmd).map(([position]) => position)).toEqual([1]);
-    const task = taskScript({ folder: '/f/1', cwd: '/', cmd, timeout: null, env: [] });
-    expect(task).toContain("step 1 /bin/sh '/f/1/cmd.1'\n");
+    const [[name, text], ...long] = taskFiles([{ cwd: '/', cmd, timeout: null, env: [] }]) as [[string, string]];
+    expect(name).toBe('tasks.0');
+    expect(text).toContain('step 1 /bin/sh "$_dir/cmd.0.1"\n');
+    expect(long).toEqual([['cmd.0.1', cmd[1]]]);
   });
 
   it('sets what the environment of a task has of its own before its first command', () => {
     const env = [['A', "it's"] as const, ['B', undefined] as const];
-    expect(taskScript({ folder: '/f/1', cwd: '/w', cmd: ['true'], timeout: 1.5, env })).toBe(
-      `begin '2'\nexport A='it'\\''s'\nunset B\ncd '/w' || finish nowhere 1\nstep 0 /bin/sh -c 'true'\nfinish exit 0\n`,
-    );
+    const files = taskFiles([{ cwd: '/w', cmd: ['true'], timeout: 1.5, env }]);
+    const steps = `begin '2'\nexport A='it'\\''s'\nunset B\ncd '/w' || finish nowhere 1\nstep 0 /bin/sh -c 'true'\nfinish exit 0\n`;
+    expect(files).toEqual([['tasks.0', `case $_place in\n0)\n${steps};;\nesac\n`]]);
+  });
+
+  it('several tasks share a file', () => {
+    const tasks = Array.from({ length: 33 }, (_, i) => ({ cwd: '/', cmd: [`echo ${i}`], timeout: null, env: [] }));
+    const files = taskFiles(tasks);
+    expect(files.map(([name]) => name)).toEqual(['tasks.0', 'tasks.1', 'tasks.2']);
+    for (const place of [0, 15, 16, 31, 32])
+      expect(files[Math.floor(place / 16)]![1]).toContain(`\n${place})\nbegin ''\ncd '/'`);
   });
 });
 

@@ -30,7 +30,7 @@ export function sbatchOptions(job: Job, place: BatchPlace): readonly string[] {
     // Slurm replaces %x in file names, and a backslash would switch that off.
     place.unseen === true
       ? '--output=/tmp/dagrun-%j.out'
-      : `--output=${place.folder.replaceAll('%', '%%')}/${isArray ? '%a' : '0'}/slurm.out`,
+      : `--output=${place.folder.replaceAll('%', '%%')}/slurm.${isArray ? '%a' : '0'}`,
     `--job-name=${jobName(place.project, job.stage, place.jobs)}`,
     `--comment=${place.comment}`,
     ...(isArray ? [`--array=0-${place.jobs - 1}`] : []),

@@ -1,13 +1,16 @@
 // What runs on a node, in plain sh, since a node need not have anything else. Pure text; knows no controller.
 //
-// The batch script is one for all jobs of a batch. It finds the folder of its own job by its place in the array:
-//   task        what this one is to do
-//   claim       made by whoever is first, and says who: this job, or a runner that gives the job up before it has started. Whoever is late
-//               does nothing, so that a job is executed once at most, whatever became of the answer to its submission.
-//   out.<n>     the output of the n-th command
-//   heart       `<beats> <peak KiB>`, while the commands run
-//   revoked     made by the runner: nobody waits any more, end everything
-//   overtime    made here: the time limit of the stage is over
+// The batch script is one for all jobs of a batch, and they share a folder. A job knows its files by its place in the array:
+//   claim.<place>      made by whoever is first, and says who: this job, or a runner that gives the job up before it has started. Whoever is
+//                      late does nothing, so that a job is executed once at most, whatever became of the answer to its submission.
+//   out.<place>.<n>    the output of the n-th command
+//   heart.<place>      `<beats> <peak KiB>`, while the commands run
+//   revoked.<place>    made by the runner: nobody waits any more, end everything
+//   overtime.<place>   made here: the time limit of the stage is over
+//   slurm.<place>      what Slurm itself has to say, and a shell that fails
+// What each is to do lies in files for several jobs:
+//   tasks.<n>
+//   cmd.<place>.<n>    a command that is too long to be an argument
 // and, in the folder of ends when all is over: `<kind> <code> <command> <began> <ended> <peak KiB> <node> <job>`, a whole line or not yet.
 
 export interface ScriptRequest {
@@ -23,8 +26,6 @@ export interface ScriptRequest {
 }
 
 export interface TaskRequest {
-  /** Absolute path of the job's folder. */
-  readonly folder: string;
   readonly cwd: string;
   readonly cmd: readonly string[];
   /** Seconds that the commands may take together; null: no limit. */
@@ -39,11 +40,11 @@ const jobMarker = 'DAGRUN_JOB';
 /** The kernel takes no single argument of 128 KiB or more: a longer command is read from a file of the job's folder. */
 const longestArgument = 100_000;
 
-/** Commands that have to be written as `<folder>/cmd.<n>`, by their position. */
-export function longCommands(cmd: readonly string[]): readonly (readonly [position: number, text: string])[] {
-  return cmd.flatMap((text, position) =>
-    Buffer.byteLength(text) > longestArgument ? [[position, text] as const] : [],
-  );
+/** Jobs whose tasks are in one file: each reads those of all of them. */
+const tasksTogether = 16;
+
+function isLong(command: string): boolean {
+  return Buffer.byteLength(command) > longestArgument;
 }
 
 export function quote(text: string): string {
@@ -52,13 +53,13 @@ export function quote(text: string): string {
 
 export function batchScript({ folder, ends, batch, beat, grace }: ScriptRequest): string {
   return `#!/bin/sh
-place=\${SLURM_ARRAY_TASK_ID:-0}
-id=\${SLURM_ARRAY_JOB_ID:-$SLURM_JOB_ID}\${SLURM_ARRAY_TASK_ID:+_$SLURM_ARRAY_TASK_ID}
-dir=${quote(folder)}/$place
-ends=${quote(ends)}
-token=${batch}.$place
-beat=${beat}
-grace=${grace}
+_place=\${SLURM_ARRAY_TASK_ID:-0}
+_id=\${SLURM_ARRAY_JOB_ID:-$SLURM_JOB_ID}\${SLURM_ARRAY_TASK_ID:+_$SLURM_ARRAY_TASK_ID}
+_dir=${quote(folder)}
+_ends=${quote(ends)}
+_token=${batch}.$_place
+_beat=${beat}
+_grace=${grace}
 ${body}
 `;
 }
@@ -68,13 +69,22 @@ export function remoteScript(command: string): string {
   return `#!/bin/sh\nexec ${command}\n`;
 }
 
-/** What the job does; read by the batch script once the job is claimed. */
-export function taskScript({ folder, cwd, cmd, timeout, env }: TaskRequest): string {
-  const long = new Set(longCommands(cmd).map(([position]) => position));
-  const steps = cmd.map((text, position) =>
-    long.has(position)
-      ? `step ${position} /bin/sh ${quote(`${folder}/cmd.${position}`)}`
-      : `step ${position} /bin/sh -c ${quote(text)}`,
+/** What the jobs of a batch do: files of its folder. A job reads its own once it is claimed. */
+export function taskFiles(tasks: readonly TaskRequest[]): readonly (readonly [name: string, text: string])[] {
+  const branches = tasks.map((task, place) => `${place})\n${taskText(task, place)};;\n`);
+  const files = Array.from({ length: Math.ceil(tasks.length / tasksTogether) }, (_, n) => {
+    const together = branches.slice(n * tasksTogether, (n + 1) * tasksTogether);
+    return [`tasks.${n}`, `case $_place in\n${together.join('')}esac\n`] as const;
+  });
+  const long = tasks.flatMap(({ cmd }, place) =>
+    cmd.flatMap((text, n) => (isLong(text) ? [[`cmd.${place}.${n}`, text] as const] : [])),
+  );
+  return [...files, ...long];
+}
+
+function taskText({ cwd, cmd, timeout, env }: TaskRequest, place: number): string {
+  const steps = cmd.map((text, n) =>
+    isLong(text) ? `step ${n} /bin/sh "$_dir/cmd.${place}.${n}"` : `step ${n} /bin/sh -c ${quote(text)}`,
   );
   const variables = env.map(([name, value]) =>
     value === undefined ? `unset ${name}` : `export ${name}=${quote(value)}`,
@@ -90,109 +100,110 @@ export function taskScript({ folder, cwd, cmd, timeout, env }: TaskRequest): str
   ].join('\n');
 }
 
+// Variables begin with `_`, since one that a job inherits from its user's environment would be passed on to the commands with another value.
 // `read` is a builtin: a job of a tenth of a second must not spend as much again on starting programs.
 const body = `
-index=0
-marker=${jobMarker}=$token.
-heart=
-asked=
-clock() { read -r now rest </proc/uptime || now=$(date +%s); } 2>/dev/null
+_index=0
+_marker=${jobMarker}=$_token.
+_heart=
+_asked=
+clock() { read -r _now _rest </proc/uptime || _now=$(date +%s); } 2>/dev/null
 finish() {
-  kind=$1
-  [ -z "$asked" ] || kind=terminated
-  [ ! -e "$dir/overtime" ] || kind=overtime
-  [ ! -e "$dir/revoked" ] || kind=revoked
+  _kind=$1
+  [ -z "$_asked" ] || _kind=terminated
+  [ ! -e "$_dir/overtime.$_place" ] || _kind=overtime
+  [ ! -e "$_dir/revoked.$_place" ] || _kind=revoked
   # The watcher and its nap: a process that is left when this one ends costs Slurm a second.
   trap '' TERM
-  read -r pid name state parent group rest </proc/$$/stat
-  if [ "$group" = $$ ]; then kill -s TERM 0; else kill -s TERM $heart; fi
+  read -r _pid _name _state _parent _group _rest </proc/$$/stat
+  if [ "$_group" = $$ ]; then kill -s TERM 0; else kill -s TERM $_heart; fi
   wait
-  read -r beats peak <"$dir/heart" || peak=0
+  read -r _beats _peak <"$_dir/heart.$_place" || _peak=0
   clock
-  echo "$kind $2 $index $began $now \${peak:-0} \${SLURMD_NODENAME:-unknown} $id" >"$ends/$token"
+  echo "$_kind $2 $_index $_began $_now \${_peak:-0} \${SLURMD_NODENAME:-unknown} $_id" >"$_ends/$_token"
   exit "$2"
 } 2>/dev/null
 clock
-began=$now
+_began=$_now
 set -C
-if ! { echo "$id" >"$dir/claim"; } 2>/dev/null; then
+if ! { echo "$_id" >"$_dir/claim.$_place"; } 2>/dev/null; then
   # Started a second time by Slurm itself; or another job has it, or nobody waits for it any more.
-  read -r claimed <"$dir/claim" || claimed=
-  [ "$claimed" != "$id" ] || finish requeued 1
+  read -r _claimed <"$_dir/claim.$_place" || _claimed=
+  [ "$_claimed" != "$_id" ] || finish requeued 1
   exit 0
 fi 2>/dev/null
 set +C
 # Processes of the job are younger than this one, and so have greater numbers until these begin anew. With -l it names their files.
 marked() {
-  how=$1
+  _how=$1
   set --
-  read -r one five fifteen count newest </proc/loadavg || newest=0
-  for process in /proc/[0-9]*; do
-    if [ "\${process#/proc/}" -gt $$ ] || [ "$newest" -lt $$ ]; then set -- "$@" "$process/environ"; fi
+  read -r _one _five _fifteen _count _newest </proc/loadavg || _newest=0
+  for _process in /proc/[0-9]*; do
+    if [ "\${_process#/proc/}" -gt $$ ] || [ "$_newest" -lt $$ ]; then set -- "$@" "$_process/environ"; fi
   done
-  [ $# -gt 0 ] && grep "$how" -F "$marker" "$@"
+  [ $# -gt 0 ] && grep "$_how" -F "$_marker" "$@"
 } 2>/dev/null
 signal() {
-  for file in $(marked -l); do
-    pid=\${file#/proc/}
-    kill -s "$1" "\${pid%/environ}" 2>/dev/null
+  for _file in $(marked -l); do
+    _pid=\${_file#/proc/}
+    kill -s "$1" "\${_pid%/environ}" 2>/dev/null
   done
 }
 gone() {
-  tries=$1
+  _tries=$1
   while marked -q; do
-    [ "$tries" -gt 0 ] || return 1
-    tries=$((tries - 1))
+    [ "$_tries" -gt 0 ] || return 1
+    _tries=$((_tries - 1))
     sleep 0.1
   done
 }
 clear() {
   signal TERM
   signal CONT
-  gone $((grace * 10)) || { signal KILL; gone 10; }
+  gone $((_grace * 10)) || { signal KILL; gone 10; }
 }
 measure() {
-  found=$(marked -l)
-  [ -n "$found" ] || return 0
-  now_kib=$(cat $(echo "$found" | sed 's/environ$/status/') 2>/dev/null |
+  _found=$(marked -l)
+  [ -n "$_found" ] || return 0
+  _now_kib=$(cat $(echo "$_found" | sed 's/environ$/status/') 2>/dev/null |
     awk '/^VmHWM/ { if ($2 > most) most = $2 } /^VmRSS/ { sum += $2 } END { print (sum > most ? sum : most) + 0 }')
-  [ "\${now_kib:-0}" -le "$peak" ] || peak=$now_kib
+  [ "\${_now_kib:-0}" -le "$_peak" ] || _peak=$_now_kib
 }
 watch() {
-  limit=$1
-  peak=0
-  beats=0
-  pause=1
-  lived=0
+  _limit=$1
+  _peak=0
+  _beats=0
+  _pause=1
+  _lived=0
   while :; do
-    [ -z "$limit" ] || [ $((limit - lived)) -ge "$pause" ] || pause=$((limit - lived))
-    sleep "$pause"
-    lived=$((lived + pause))
-    beats=$((beats + 1))
-    if [ -e "$dir/revoked" ]; then clear; break; fi
-    if [ -n "$limit" ] && [ "$lived" -ge "$limit" ]; then : >"$dir/overtime"; clear; break; fi
+    [ -z "$_limit" ] || [ $((_limit - _lived)) -ge "$_pause" ] || _pause=$((_limit - _lived))
+    sleep "$_pause"
+    _lived=$((_lived + _pause))
+    _beats=$((_beats + 1))
+    if [ -e "$_dir/revoked.$_place" ]; then clear; break; fi
+    if [ -n "$_limit" ] && [ "$_lived" -ge "$_limit" ]; then : >"$_dir/overtime.$_place"; clear; break; fi
     measure
-    echo "$beats $peak" >"$dir/heart"
-    pause=$((pause * 2))
-    [ "$pause" -le "$beat" ] || pause=$beat
+    echo "$_beats $_peak" >"$_dir/heart.$_place"
+    _pause=$((_pause * 2))
+    [ "$_pause" -le "$_beat" ] || _pause=$_beat
   done
 }
 # TERM ends the watcher at any moment of its life only if there was no trap when it was born.
 begin() {
   watch "$1" </dev/null >/dev/null 2>&1 &
-  heart=$!
-  trap 'asked=1' TERM
+  _heart=$!
+  trap '_asked=1' TERM
 }
 step() {
-  index=$1
+  _index=$1
   shift
-  ${jobMarker}=$token. "$@" </dev/null >>"$dir/out.$index" 2>&1
-  code=$?
+  ${jobMarker}=$_token. "$@" </dev/null >>"$_dir/out.$_place.$_index" 2>&1
+  _code=$?
   if ! gone 0; then
-    if [ -z "$asked" ] && ! gone 10; then echo "dagrun: ended what the command left running" >>"$dir/out.$index"; fi
+    if [ -z "$_asked" ] && ! gone 10; then echo "dagrun: ended what the command left running" >>"$_dir/out.$_place.$_index"; fi
     clear
   fi
-  [ "$code" -eq 0 ] && [ -z "$asked" ] && [ ! -e "$dir/overtime" ] && [ ! -e "$dir/revoked" ] || finish exit "$code"
+  [ "$_code" -eq 0 ] && [ -z "$_asked" ] && [ ! -e "$_dir/overtime.$_place" ] && [ ! -e "$_dir/revoked.$_place" ] || finish exit "$_code"
 }
 unset SLURM_ARRAY_JOB_ID SLURM_ARRAY_TASK_ID SLURM_ARRAY_TASK_COUNT SLURM_ARRAY_TASK_MAX SLURM_ARRAY_TASK_MIN SLURM_ARRAY_TASK_STEP
-. "$dir/task"`;
+. "$_dir/tasks.$((_place / ${tasksTogether}))"`;

@@ -14,7 +14,7 @@ import { Gate } from './gate.ts';
 import type { Turned } from './gate.ts';
 import { Leftovers } from './leftovers.ts';
 import { changesFrom, jobEnvironment, oddVariables, requestOf, sbatchOptions } from './request.ts';
-import { batchScript, longCommands, remoteScript, taskScript } from './script.ts';
+import { batchScript, remoteScript, taskFiles } from './script.ts';
 import { Tower } from './tower.ts';
 
 export interface SlurmExecutorOptions {
@@ -102,7 +102,7 @@ export class SlurmExecutor implements Executor {
   }
 
   #adopt(flight: Flight, token: string): void {
-    flight.seat(token, this.#desk.folder(token));
+    flight.seat(token, this.#desk.file(token, 'out'));
     flight.id = this.#desk.idOf(token);
     flight.submittedAt = performance.now();
     const which = flight.id === undefined ? 'a Slurm job' : `Slurm job ${flight.id}`;
@@ -131,24 +131,21 @@ export class SlurmExecutor implements Executor {
     else await this.#refuse(flight, sent.error);
   }
 
-  /** Everything that the jobs need lies in their folders before they are submitted. */
+  /** Everything that the jobs need lies in their folder before they are submitted. */
   #open(batch: string, flights: readonly Flight[]): void {
     const base = environmentOf(flights);
     const members = flights.map(({ job }) => ({
       stage: job.stage,
       identity: this.#identityOf(job.batch?.identity ?? ''),
     }));
-    const files = flights.map(({ job }, position) => {
-      if (this.#options.courier !== undefined) return [];
-      const folder = this.#desk.folder(tokenOf(batch, position));
-      const { cwd, cmd, timeout } = job;
-      const task = taskScript({ folder, cwd, cmd, timeout, env: changesFrom(base, jobEnvironment(job.env)) });
-      return [['task', task] as const, ...longCommands(cmd).map(([at, text]) => [`cmd.${at}`, text] as const)];
+    const tasks = flights.map(({ job: { cwd, cmd, timeout, env } }) => {
+      return { cwd, cmd, timeout, env: changesFrom(base, jobEnvironment(env)) };
     });
+    const files = this.#options.courier === undefined ? taskFiles(tasks) : [];
     this.#desk.open({ batch, pipeline: this.#options.pipeline, members }, files);
     for (const [position, flight] of flights.entries()) {
       const token = tokenOf(batch, position);
-      flight.seat(token, this.#desk.folder(token));
+      flight.seat(token, this.#desk.file(token, 'out'));
       this.#tower.add(flight);
     }
   }

@@ -19,6 +19,7 @@ export interface TowerOptions {
 
 /** Milliseconds. */
 const tickPause = { shortest: 40, longest: 500 } as const;
+const claimsPause = { shortest: 150, longest: 2000 } as const;
 const queuePause = { shortest: 2000, longest: 20_000, hurried: 300, away: 15_000 } as const;
 /** A question to the controller may take at most this share of the time. */
 const share = 0.05;
@@ -38,6 +39,7 @@ export class Tower {
   #timer: NodeJS.Timeout | undefined;
   #asking = false;
   #nextQueue = 0;
+  #nextClaims = 0;
   /** When anything last happened. */
   #newsAt = performance.now();
   #absent = false;
@@ -113,6 +115,7 @@ export class Tower {
   #tick(): void {
     const now = performance.now();
     const ended = this.#options.desk.ended();
+    this.#noteClaims(now);
     for (const flight of this.#flights) {
       if (flight.settled) continue;
       if (ended.has(flight.token)) this.#consider(flight, now);
@@ -124,6 +127,17 @@ export class Tower {
     if (now >= this.#nextQueue && !this.#asking && this.#anySubmitted()) void this.#ask();
     const pause = Math.min(tickPause.longest, Math.max(tickPause.shortest, (now - this.#newsAt) / 20));
     if (this.#flights.size > 0) this.#timer = setTimeout(() => this.#tick(), pause);
+  }
+
+  /** Which jobs have begun: one listing for all jobs of a batch. What is carried claims nothing. */
+  #noteClaims(now: number): void {
+    if (now < this.#nextClaims || this.#options.courier !== undefined) return;
+    const { shortest, longest } = claimsPause;
+    this.#nextClaims = now + Math.min(longest, Math.max(shortest, (now - this.#newsAt) / 10));
+    const waiting = [...this.#flights].filter((flight) => flight.beganAt === undefined && flight.token !== '');
+    const batches = new Set(waiting.map(({ batch }) => batch));
+    const claimed = new Set([...batches].flatMap((batch) => this.#options.desk.claimed(batch)));
+    for (const flight of waiting) if (claimed.has(flight.token)) flight.beganAt = now;
   }
 
   #anySubmitted(): boolean {
@@ -273,9 +287,10 @@ export class Tower {
     void flight.settle({ end, seconds, peakMemory, host, ...(good ? { forget } : {}) });
   }
 
-  #close({ token }: Flight): void {
-    this.#options.desk.close(token);
-    this.#options.courier?.drop(token);
+  #close(flight: Flight): void {
+    flight.discardOutput();
+    this.#options.desk.close(flight.token);
+    this.#options.courier?.drop(flight.token);
   }
 
   /** Twice, since it may have ended and been forgotten between two looks at the files. */
