@@ -133,15 +133,17 @@ if ! { echo "$_id" >"$_dir/claim.$_place"; } 2>/dev/null; then
   exit 0
 fi 2>/dev/null
 set +C
-# Processes of the job are younger than this one, and so have greater numbers until these begin anew. With -l it names their files.
+# The environments of all processes of the job, and of others: theirs are younger than this one, so that their numbers begin with what its
+# own and the newest one have in common, until numbers begin anew.
 marked() {
-  _how=$1
-  set --
+  _numbers=$$
   read -r _one _five _fifteen _count _newest </proc/loadavg || _newest=0
-  for _process in /proc/[0-9]*; do
-    if [ "\${_process#/proc/}" -gt $$ ] || [ "$_newest" -lt $$ ]; then set -- "$@" "$_process/environ"; fi
+  [ "$_newest" -ge $$ ] && [ \${#_newest} -eq \${#_numbers} ] || _newest=
+  while :; do
+    case $_newest in "$_numbers"*) break ;; esac
+    _numbers=\${_numbers%?}
   done
-  [ $# -gt 0 ] && grep "$_how" -F "$_marker" "$@"
+  grep -s "$1" -F "$_marker" /proc/\${_numbers:-[1-9]}*/environ
 } 2>/dev/null
 signal() {
   for _file in $(marked -l); do
