@@ -1,7 +1,9 @@
 // What dagrun adds to Slurm: the same jobs by dagrun and by Slurm's own means, in turns, on a cluster of two virtual nodes of this machine.
-//   node --import tsx bench/slurm/run.ts [--only chain|many|singly] [--rounds N] [--stages N] [--chain N]
+//   node --import tsx bench/slurm/run.ts [--only chain|many|singly] [--rounds N] [--stages N] [--chain N] [--no-epilog]
 // A chain of stages shows the overhead of one; many independent ones show what is lost against a plain job array, and the same jobs submitted
 // one by one by plain sbatch what submissions have to do with that.
+// The cluster has an epilog. Without one it is chance when Slurm sees that processors are free: at once, where a job's last process is still
+// there when the controller asks the node to end it, and else up to a second later.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -20,10 +22,13 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '3' },
     stages: { type: 'string', default: '300' },
     chain: { type: 'string', default: '15' },
+    'no-epilog': { type: 'boolean', default: false },
   },
 });
 const [rounds, many, chain] = [Number(values.rounds), Number(values.stages), Number(values.chain)];
 const cli = fileURLToPath(new URL('../../dist/cli.cjs', import.meta.url));
+/** Removed at the end: some file systems are slower at making files for minutes after many were removed. */
+const folders: string[] = [];
 const command = (name: string): string => `echo ${name} > ${name}`;
 
 /** Processors of the whole machine count, since a job's own processes are children of Slurm's daemons. */
@@ -39,6 +44,12 @@ async function run(program: string, args: readonly string[], folder: string, clu
   if (code !== 0) throw new Error(`${program} ended with ${code}`);
 }
 
+function newFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'bench-slurm-'));
+  folders.push(folder);
+  return folder;
+}
+
 async function appears(folder: string, count: number): Promise<void> {
   const seen = (): number => readdirSync(folder).filter((name) => name.startsWith('done-')).length;
   while (seen() < count) await new Promise((resolve) => setTimeout(resolve, 10));
@@ -46,47 +57,41 @@ async function appears(folder: string, count: number): Promise<void> {
 
 /** By dagrun: a new workspace, so that everything is executed. */
 async function byDagrun(cluster: Cluster, names: readonly string[], isChain: boolean): Promise<Cost> {
-  const folder = mkdtempSync(join(tmpdir(), 'bench-slurm-'));
+  const folder = newFolder();
   const stages = names.map((name, i) => [
     name,
     { cmd: command(name), outs: [name], ...(isChain && i > 0 ? { deps: [names[i - 1]] } : {}) },
   ]);
   writeFileSync(join(folder, 'pipeline.yaml'), JSON.stringify({ stages: Object.fromEntries(stages) as object }));
   const args = [cli, 'repro', '--quiet', '--executor', 'slurm', '--slurm-jobs', String(names.length)];
-  const spent = await cost(() => run(process.execPath, args, folder, cluster));
-  rmSync(folder, { recursive: true });
-  return spent;
+  return cost(() => run(process.execPath, args, folder, cluster));
 }
 
 /** One sbatch after the other: each waits for the file that its job renames into place. */
 async function bySbatch(cluster: Cluster, names: readonly string[]): Promise<Cost> {
-  const folder = mkdtempSync(join(tmpdir(), 'bench-slurm-'));
-  const spent = await cost(async () => {
+  const folder = newFolder();
+  return cost(async () => {
     for (const [i, name] of names.entries()) {
       const script = `${command(name)}; echo 0 > end-${name}; mv end-${name} done-${name}`;
       await run('sbatch', ['--output=/dev/null', '--wrap', script], folder, cluster);
       await appears(folder, i + 1);
     }
   });
-  rmSync(folder, { recursive: true });
-  return spent;
 }
 
 async function byArray(cluster: Cluster, names: readonly string[]): Promise<Cost> {
-  const folder = mkdtempSync(join(tmpdir(), 'bench-slurm-'));
+  const folder = newFolder();
   const task = 's$SLURM_ARRAY_TASK_ID';
   const script = `${command(task)}; echo 0 > end-${task}; mv end-${task} done-${task}`;
-  const spent = await cost(async () => {
+  return cost(async () => {
     await run('sbatch', ['--output=/dev/null', `--array=0-${names.length - 1}`, '--wrap', script], folder, cluster);
     await appears(folder, names.length);
   });
-  rmSync(folder, { recursive: true });
-  return spent;
 }
 
 /** One sbatch a job, four at a time. */
 async function bySubmissions(cluster: Cluster, names: readonly string[]): Promise<Cost> {
-  const folder = mkdtempSync(join(tmpdir(), 'bench-slurm-'));
+  const folder = newFolder();
   const left = [...names];
   const submitAll = async (): Promise<void> => {
     for (let name = left.shift(); name !== undefined; name = left.shift()) {
@@ -94,12 +99,10 @@ async function bySubmissions(cluster: Cluster, names: readonly string[]): Promis
       await run('sbatch', ['--output=/dev/null', '--wrap', script], folder, cluster);
     }
   };
-  const spent = await cost(async () => {
+  return cost(async () => {
     await Promise.all([submitAll(), submitAll(), submitAll(), submitAll()]);
     await appears(folder, names.length);
   });
-  rmSync(folder, { recursive: true });
-  return spent;
 }
 
 function median(numbers: readonly number[]): number {
@@ -180,7 +183,7 @@ if (missing !== undefined) {
   process.exit(2);
 }
 const chosen = values.only === undefined ? Object.values(parts) : [parts[values.only]];
-const cluster = new Cluster();
+const cluster = new Cluster({ settings: values['no-epilog'] ? [] : ['Epilog=/bin/true'] });
 try {
   await cluster.start();
   const version = cluster.ask('sbatch', '--version');
@@ -193,5 +196,6 @@ try {
     `${new Date().toISOString().slice(0, 10)}, ${rounds} rounds, load ${loadavg()[0]!.toFixed(1)} at the end; ${cpus().length} × ${cpus()[0]!.model}, two virtual nodes of 8 processors each on it, ${version}, Node ${process.version}\n\n${texts.join('\n')}`,
   );
 } finally {
+  for (const folder of folders) rmSync(folder, { recursive: true });
   await cluster.stop();
 }
