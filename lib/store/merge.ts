@@ -10,7 +10,7 @@ import { digestFile } from './bytes.ts';
 import { isHitsName } from './hits.ts';
 import { Layout, isRunId } from './layout.ts';
 import { listNames, listObjects, listOwn, listRuns, statOf } from './list.ts';
-import { moveInto } from './objects.ts';
+import { moveInto } from './arrivals.ts';
 import type { ObjectStore, Source } from './objects.ts';
 import { Pace } from '../core/pace.ts';
 import { ioProblem, problem } from './problem.ts';

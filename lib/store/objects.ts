@@ -1,24 +1,24 @@
 // The object store: contents under their digest, read-only, verified whenever they are read.
 // Knows nothing of runs, of stages or of the workspace.
 
-import { chmodSync, closeSync, fchmodSync, lstatSync, mkdir, openSync, renameSync, rmSync } from 'node:fs';
+import { chmodSync, closeSync, lstatSync, mkdir, openSync, rmSync } from 'node:fs';
 import type { Stats } from 'node:fs';
 import { dirname } from 'node:path';
 import { digestBytes } from '../core/digest.ts';
 import type { Digest } from '../core/digest.ts';
-import { isSameStat, withFolder } from '../core/disk.ts';
+import { isSameStat } from '../core/disk.ts';
 import { parseManifest } from '../core/manifest.ts';
 import type { Manifest } from '../core/manifest.ts';
 import type { Present } from '../core/observation.ts';
 import { codeOf, err, ok } from '../core/result.ts';
 import type { Result } from '../core/result.ts';
 import type { StoreProblem } from '../plan/ports.ts';
+import { Arrivals } from './arrivals.ts';
 import {
   Cloner,
   copyOpen,
   digestFile,
   digestOpen,
-  fsyncAsync,
   openRegular,
   readWhole,
   smallSize,
@@ -43,13 +43,6 @@ const batchBytes = 8 << 20;
 /** Manifests in memory: a tree is asked for several times while it is restored. */
 const rememberedManifests = 4;
 const largestManifest = 256 << 20;
-
-interface Pending {
-  readonly tmp: string;
-  readonly target: string;
-  descriptor: number | null;
-  moved: boolean;
-}
 
 export class ObjectStore {
   readonly layout: Layout;
@@ -194,36 +187,30 @@ export class ObjectStore {
   async putText(digest: Digest, text: string): Promise<Result<void, StoreProblem>> {
     const bytes = Buffer.from(text);
     if (await this.#isSound({ digest, size: bytes.length })) return ok(undefined);
-    const pending: Pending[] = [];
-    try {
-      writeWhole(this.#create(pending, digest), bytes);
-      await this.#finish(pending);
+    return this.#putTogether((arrivals) => {
+      writeWhole(this.#create(arrivals, digest), bytes);
       return ok(undefined);
-    } catch (error) {
-      return err(ioProblem(error, `cannot write to the cache ${this.layout.dir}`));
-    } finally {
-      abandon(pending);
-    }
+    });
   }
 
   /** Stores bytes that were checked against their digests already. Durable as after putFiles(). */
   async putBytes(
     objects: readonly { readonly digest: Digest; readonly bytes: Uint8Array }[],
   ): Promise<Result<void, StoreProblem>> {
-    const batches: Pending[][] = [];
+    const batches: Arrivals[] = [];
     // Two are open at a time.
     const size = batchFiles / 2;
     let syncing: Promise<void> | undefined;
     try {
       for (let start = 0; start < objects.length; start += size) {
         const batch = objects.slice(start, start + size);
-        const pending: Pending[] = [];
-        batches.push(pending);
+        const arrivals = new Arrivals();
+        batches.push(arrivals);
         this.#prepareFolders(batch);
-        for (const { digest, bytes } of batch) writeWhole(this.#create(pending, digest), bytes);
+        for (const { digest, bytes } of batch) writeWhole(this.#create(arrivals, digest), bytes);
         // The disk has had the batch before this one meanwhile.
         await syncing;
-        syncing = this.#finish(pending);
+        syncing = this.#finish(arrivals);
       }
       await syncing;
       return ok(undefined);
@@ -231,7 +218,7 @@ export class ObjectStore {
       await syncing?.catch(() => undefined);
       return err(ioProblem(error, `cannot write to the cache ${this.layout.dir}`));
     } finally {
-      for (const pending of batches) abandon(pending);
+      for (const arrivals of batches) arrivals.abandon();
     }
   }
 
@@ -247,8 +234,10 @@ export class ObjectStore {
 
   /** Takes over a file in tmp/ whose bytes were checked against the digest already. */
   async takeFile(tmp: string, digest: Digest): Promise<Result<void, StoreProblem>> {
+    const arrivals = new Arrivals();
     try {
-      await this.#finish([{ tmp, target: this.path(digest), descriptor: openSync(tmp, 'r+'), moved: false }]);
+      arrivals.take(tmp, this.path(digest), () => ({ descriptor: openSync(tmp, 'r+') }));
+      await this.#finish(arrivals);
       const stats = this.#stat(digest);
       if (stats !== undefined) this.#checked.set(digest, stats);
       return ok(undefined);
@@ -270,24 +259,33 @@ export class ObjectStore {
     syncFolder(dirname(this.path(last)));
   }
 
-  /** Writes all, then syncs all, then renames all: the disk does the work of many syncs at once. */
-  async #putBatch(sources: readonly Source[]): Promise<Result<void, StoreProblem>> {
-    const pending: Pending[] = [];
-    try {
+  #putBatch(sources: readonly Source[]): Promise<Result<void, StoreProblem>> {
+    return this.#putTogether(async (arrivals) => {
       for (const source of sources) {
-        const written = await this.#write(source, pending);
+        const written = await this.#write(source, arrivals);
         if (!written.ok) return written;
       }
-      await this.#finish(pending);
       return ok(undefined);
+    });
+  }
+
+  /** What `write` has written is stored, or nothing of it. */
+  async #putTogether(
+    write: (arrivals: Arrivals) => Result<void, StoreProblem> | Promise<Result<void, StoreProblem>>,
+  ): Promise<Result<void, StoreProblem>> {
+    const arrivals = new Arrivals();
+    try {
+      const written = await write(arrivals);
+      if (written.ok) await this.#finish(arrivals);
+      return written;
     } catch (error) {
       return err(ioProblem(error, `cannot write to the cache ${this.layout.dir}`));
     } finally {
-      abandon(pending);
+      arrivals.abandon();
     }
   }
 
-  async #write(source: Source, pending: Pending[]): Promise<Result<void, StoreProblem>> {
+  async #write(source: Source, arrivals: Arrivals): Promise<Result<void, StoreProblem>> {
     let file;
     try {
       file = openRegular(source.path, { followLink: true });
@@ -298,8 +296,8 @@ export class ObjectStore {
     if (file === undefined) return err(changed(source.path));
     try {
       if (file.stats.size !== source.size) return err(changed(source.path));
-      const stored = file.stats.size > smallSize ? await this.#clone(source, file.stats.dev, pending) : undefined;
-      const digest = stored ?? (await copyOpen(file, this.#create(pending, source.digest)));
+      const stored = file.stats.size > smallSize ? await this.#clone(source, file.stats.dev, arrivals) : undefined;
+      const digest = stored ?? (await copyOpen(file, this.#create(arrivals, source.digest)));
       return digest === source.digest ? ok(undefined) : err(changed(source.path));
     } finally {
       closeSync(file.descriptor);
@@ -307,37 +305,18 @@ export class ObjectStore {
   }
 
   /** The digest of the clone; undefined where the file system makes none. */
-  async #clone(source: Source, device: number, pending: Pending[]): Promise<Digest | undefined> {
+  async #clone(source: Source, device: number, arrivals: Arrivals): Promise<Digest | undefined> {
     const tmp = this.layout.tmpFile();
     if (!(await this.cloner.clone(source.path, tmp, device))) return undefined;
-    const item: Pending = { tmp, target: this.path(source.digest), descriptor: null, moved: false };
-    pending.push(item);
-    const clone = openRegular(tmp, { followLink: false })!;
-    item.descriptor = clone.descriptor;
-    return digestOpen(clone);
+    return digestOpen(arrivals.take(tmp, this.path(source.digest), () => openRegular(tmp, { followLink: false })!));
   }
 
-  #create(pending: Pending[], digest: Digest): number {
-    const tmp = this.layout.tmpFile();
-    const descriptor = withFolder(tmp, () => openSync(tmp, 'wx', 0o600));
-    pending.push({ tmp, target: this.path(digest), descriptor, moved: false });
-    return descriptor;
+  #create(arrivals: Arrivals, digest: Digest): number {
+    return arrivals.create(this.layout.tmpFile(), this.path(digest));
   }
 
-  async #finish(pending: readonly Pending[]): Promise<void> {
-    const open = pending.flatMap((item) => (item.descriptor === null ? [] : [item.descriptor]));
-    for (const descriptor of open) fchmodSync(descriptor, 0o444);
-    // All of them end before any descriptor is closed, also where one fails.
-    const failed = (await Promise.allSettled(open.map((descriptor) => fsyncAsync(descriptor)))).find(
-      (end) => end.status === 'rejected',
-    );
-    if (failed !== undefined) throw failed.reason;
-    for (const item of pending) {
-      closePending(item);
-      moveInto(item.tmp, item.target);
-      this.#bad.delete(item.target);
-      item.moved = true;
-    }
+  #finish(arrivals: Arrivals): Promise<void> {
+    return arrivals.finish((path) => this.#bad.delete(path));
   }
 
   /**
@@ -379,30 +358,4 @@ export class ObjectStore {
 
 function changed(path: string): StoreProblem {
   return problem('refused', `"${path}" changed while it was stored`);
-}
-
-/** Renames, making the folder where it is missing and removing a folder that stands where the file belongs. */
-export function moveInto(tmp: string, target: string): void {
-  try {
-    withFolder(target, () => renameSync(tmp, target));
-  } catch (error) {
-    const code = codeOf(error);
-    if (code !== 'EISDIR' && code !== 'ENOTEMPTY' && code !== 'EEXIST') throw error;
-    rmSync(target, { recursive: true, force: true });
-    renameSync(tmp, target);
-  }
-}
-
-function closePending(item: Pending): void {
-  if (item.descriptor !== null) closeSync(item.descriptor);
-  item.descriptor = null;
-}
-
-/** Removes what was not renamed. */
-function abandon(pending: readonly Pending[]): void {
-  for (const item of pending) {
-    if (item.moved) continue;
-    closePending(item);
-    rmSync(item.tmp, { force: true });
-  }
 }

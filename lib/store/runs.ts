@@ -14,7 +14,7 @@ import { decodeRunEntry, encodeRunEntry, resultDigest } from './entry.ts';
 import type { Layout } from './layout.ts';
 import { listNames, listResults, listRuns, parseMarker } from './list.ts';
 import type { RunName } from './list.ts';
-import { moveInto } from './objects.ts';
+import { moveInto } from './arrivals.ts';
 import { ioProblem } from './problem.ts';
 import type { Warnings } from './problem.ts';
 
