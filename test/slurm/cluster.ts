@@ -134,6 +134,14 @@ export class Cluster {
     );
   }
 
+  /** Kills the controller, waits for the work, and removes all that the controller knew. */
+  async forget(work: () => Promise<void>): Promise<void> {
+    await this.kill('slurmctld');
+    await work();
+    rmSync(join(this.#folder, 'state'), { recursive: true });
+    mkdirSync(join(this.#folder, 'state'), { mode: 0o755 });
+  }
+
   /** SIGKILL: nothing is told to anybody. The steps of a node live on. */
   async kill(daemon: 'slurmctld' | NodeName): Promise<void> {
     const child = this.#daemons.get(daemon);

@@ -326,6 +326,29 @@ onSlurm('stages on nodes that share no file system', () => {
       expect(rig.files('cache/runs')).toEqual([]);
     });
 
+    it('results are refused with the same words where Slurm has forgotten the job', async () => {
+      const [begun, go] = ['forgotten-begun', 'forgotten-go'].map((name) => join(shared, name)) as [string, string];
+      const cmd = `: > ${begun}; until [ -e ${go} ]; do sleep 0.1; done; cp in made`;
+      pipeline({ one: { ...waiting, cmd, slurm: {} } }, signed(remote));
+      rig.write({ in: 'input' });
+      const run = start();
+      const name = parcelName('from', await tokenOfJob());
+      const folder = join(remote, 'runs', name.slice(0, 2), name);
+      await until('the command', () => existsSync(begun));
+      await cluster.forget(() => {
+        writeFileSync(go, '');
+        return until('the result', () => existsSync(folder) && readdirSync(folder).length > 0);
+      });
+      tamper(name, unsigned);
+      cluster.startController();
+      const done = readRepro(await run.end());
+      expect(done.code).toBe(1);
+      expect(failureOf(done)).toMatch(
+        /the controller no longer knows Slurm job \d+, and its result cannot be used: .*it is not signed/,
+      );
+      expect(rig.has('made')).toBe(false);
+    });
+
     it('without the key nothing is sent', async () => {
       pipeline({ one: waiting }, signed(remote));
       rig.write({ in: 'input' });

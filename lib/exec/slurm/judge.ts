@@ -19,7 +19,7 @@ export interface Evidence {
   readonly patient: boolean;
   /** Why it left no word, where more is known than that it did not. */
   readonly silence?: string;
-  /** Why what it left is not taken. */
+  /** Why what it left is not taken: the controller has said that it has ended, or does not know it any more. */
   readonly refused?: string;
 }
 
@@ -110,12 +110,21 @@ function judgeState(job: Job, command: string, evidence: Evidence): JobEnd | und
   if (trouble !== undefined) return { kind: 'node-failed', message: `${trouble} (${row?.node ?? ''})`, command };
   if (patient) return undefined;
   if (end !== undefined) return { kind: 'signalled', signal: 'SIGTERM', command };
-  if (row === undefined || isLive(state)) return undefined;
-  const why = evidence.silence ?? `can node ${row.node} write to this workspace under the same path?`;
-  const said =
-    evidence.refused === undefined ? ` without a word: ${why}` : `, and its result cannot be used: ${evidence.refused}`;
-  const message = `Slurm job ${row.id} ended (${state}, ${row.reason})${said}`;
-  return { kind: 'not-started', message, command };
+  const message = describeSilence(evidence);
+  return message === undefined ? undefined : { kind: 'not-started', message, command };
+}
+
+/** Undefined where it is not said to have ended, and has left nothing. */
+function describeSilence({ row, refused, silence }: Evidence): string | undefined {
+  const hasEnded = row !== undefined && !isLive(row.state);
+  if (refused !== undefined) {
+    const which = row === undefined ? 'the Slurm job' : `Slurm job ${row.id}`;
+    const fate = hasEnded ? `${which} ended (${row.state}, ${row.reason})` : `the controller no longer knows ${which}`;
+    return `${fate}, and its result cannot be used: ${refused}`;
+  }
+  if (!hasEnded) return undefined;
+  const why = silence ?? `can node ${row.node} write to this workspace under the same path?`;
+  return `Slurm job ${row.id} ended (${row.state}, ${row.reason}) without a word: ${why}`;
 }
 
 function isMemory({ row, remarks }: Evidence): boolean {

@@ -202,6 +202,22 @@ describe('how a job ended', () => {
     ['without a word yet', { row: row('COMPLETED'), patient: true }, undefined],
     ['without a word', { row: row('FAILED', 'NonZeroExitCode') }, { kind: 'not-started' }],
     ['not at all', { row: row('RUNNING') }, undefined],
+    [
+      'with a result that is refused',
+      { row: row('COMPLETED'), refused: 'it is forged' },
+      {
+        kind: 'not-started',
+        message: 'Slurm job 7 ended (COMPLETED, None), and its result cannot be used: it is forged',
+      },
+    ],
+    [
+      'with a result that is refused, and forgotten by the controller',
+      { row: row('RUNNING'), refused: 'it is forged' },
+      {
+        kind: 'not-started',
+        message: 'the controller no longer knows Slurm job 7, and its result cannot be used: it is forged',
+      },
+    ],
   ])('%s', (_, evidence, expected) => {
     const verdict = judge(evidence);
     if (expected === undefined) expect(verdict).toBeUndefined();
