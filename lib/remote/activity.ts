@@ -7,7 +7,7 @@
 import { hostname } from 'node:os';
 import { uniqueName } from '../core/disk.ts';
 import { RemoteFault, isKind } from './problem.ts';
-import type { Storage, StoredFile } from './storage.ts';
+import type { RemoveOptions, Storage, StoredFile } from './storage.ts';
 
 /** Milliseconds. */
 export const staleAfter = 60 * 60 * 1000;
@@ -30,10 +30,10 @@ export async function register(storage: Storage, kind: 'push' | 'gc', owner?: st
   const text = Buffer.from(`${JSON.stringify({ host: hostname(), pid: process.pid })}\n`);
   const timer = setInterval(() => void renew(storage, key, text), renewEvery);
   timer.unref();
-  const release = async (): Promise<void> => {
+  const release = async (options?: RemoveOptions): Promise<void> => {
     clearInterval(timer);
     try {
-      await storage.remove([key]);
+      await storage.remove([key], options);
     } catch (error) {
       if (!(error instanceof RemoteFault)) throw error;
     }
@@ -46,7 +46,8 @@ export async function register(storage: Storage, kind: 'push' | 'gc', owner?: st
     if (other !== undefined) throw await describe(storage, other);
     return { key, now, release };
   } catch (error) {
-    await release();
+    // It may be there all the same, but who has not answered in all this time need not be asked for as long again.
+    await release({ patient: !isKind(error, 'transient', 'offline') });
     throw error;
   }
 }

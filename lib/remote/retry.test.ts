@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { register } from './activity.ts';
 import { FileStorage } from './file-storage.ts';
 import { HttpStorage } from './http-storage.ts';
+import { RemoteFault } from './problem.ts';
 import { RetryingStorage, usualRetries } from './retry.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'dagrun-retry-'));
@@ -52,6 +53,31 @@ describe('an interruption', () => {
   });
 });
 
+describe('a registration that fails', () => {
+  it('is not tried twice as long to be taken away again', async () => {
+    const inner = new LostStorage(folder, { label: 'folder', jobs: 1 });
+    const storage = new RetryingStorage(inner, { ...usualRetries, pause: 1, signal: new AbortController().signal });
+    await expect(register(storage, 'push')).rejects.toMatchObject({ problem: { kind: 'offline' } });
+    expect(inner.asked).toEqual({ write: usualRetries.attempts, remove: 1 });
+  });
+
+  it('leaves nothing where it has arrived though the answer was lost', async () => {
+    const inner = new LostStorage(folder, { label: 'folder', jobs: 1 }, 'answers');
+    const storage = new RetryingStorage(inner, { ...usualRetries, pause: 1, signal: new AbortController().signal });
+    await expect(register(storage, 'push')).rejects.toMatchObject({ problem: { kind: 'offline' } });
+    expect(inner.asked).toEqual({ write: usualRetries.attempts, remove: 1 });
+    expect(await inner.list('active/')).toEqual([]);
+  });
+
+  it('is taken away with patience where the remote has answered', async () => {
+    const inner = new LostStorage(folder, { label: 'folder', jobs: 1 }, 'first removals');
+    const other = await register(new FileStorage(folder, { label: 'folder', jobs: 1 }), 'gc');
+    const storage = new RetryingStorage(inner, { ...usualRetries, pause: 1, signal: new AbortController().signal });
+    await expect(register(storage, 'push')).rejects.toMatchObject({ problem: { kind: 'busy' } });
+    expect((await inner.list('active/')).map(({ key }) => key)).toEqual([other.key]);
+  });
+});
+
 describe('a removal', () => {
   it('comes after the write of the same file that is under way', async () => {
     const inner = new SlowStorage(folder, { label: 'folder', jobs: 1 });
@@ -71,5 +97,33 @@ class SlowStorage extends FileStorage {
     await new Promise((resolve) => setTimeout(resolve, 300));
     await super.write(key, bytes);
     this.written.push(key);
+  }
+}
+
+/** A folder that cannot be reached: no request comes there, or no answer to a write comes back, or the first removals do not. */
+class LostStorage extends FileStorage {
+  readonly asked = { write: 0, remove: 0 };
+  readonly #lost: 'everything' | 'answers' | 'first removals';
+
+  constructor(
+    root: string,
+    options: { readonly label: string; readonly jobs: number },
+    lost: 'everything' | 'answers' | 'first removals' = 'everything',
+  ) {
+    super(root, options);
+    this.#lost = lost;
+  }
+
+  override async write(key: string, bytes: Uint8Array): Promise<void> {
+    this.asked.write++;
+    if (this.#lost !== 'everything') await super.write(key, bytes);
+    if (this.#lost !== 'first removals') throw new RemoteFault('offline', 'it cannot be reached');
+  }
+
+  override async remove(keys: readonly string[]): Promise<void> {
+    this.asked.remove++;
+    const isLost = this.#lost === 'first removals' && this.asked.remove < 3;
+    if (this.#lost === 'everything' || isLost) throw new RemoteFault('offline', 'it cannot be reached');
+    await super.remove(keys);
   }
 }

@@ -2,7 +2,7 @@
 
 import { randomInt } from 'node:crypto';
 import { RemoteFault, isKind } from './problem.ts';
-import type { Range, Storage, StoredFile, WriteOptions } from './storage.ts';
+import type { Range, RemoveOptions, Storage, StoredFile, WriteOptions } from './storage.ts';
 
 export interface RetryOptions {
   /** In all, the first included. */
@@ -17,7 +17,7 @@ export interface RetryOptions {
 
 export const usualRetries = { attempts: 5, pause: 250, longest: 10_000, timeout: 60_000 } as const;
 
-/** Milliseconds that the last request of an interrupted command may take. */
+/** Milliseconds that the last request of an interrupted command may take, or one in which there is little hope. */
 const farewell = 5000;
 
 export class RetryingStorage implements Storage {
@@ -79,7 +79,7 @@ export class RetryingStorage implements Storage {
     }
   }
 
-  async remove(keys: readonly string[]): Promise<void> {
+  async remove(keys: readonly string[], { patient }: RemoveOptions = { patient: true }): Promise<void> {
     if (this.readOnly) throw readOnlyFault(this.label);
     const work = async (): Promise<void> => {
       // What is only arriving now would come after it.
@@ -87,7 +87,8 @@ export class RetryingStorage implements Storage {
       await this.#inner.remove(keys);
     };
     // One file goes also after an interruption: whoever ends takes the registration away that would keep others waiting.
-    if (keys.length === 1 && this.#options.signal.aborted) await this.#limited(farewell, work);
+    const isFarewell = !patient || (keys.length === 1 && this.#options.signal.aborted);
+    if (isFarewell) await this.#limited(farewell, work);
     else if (keys.length > 0) await this.#persist(keys.length << 10, work);
   }
 

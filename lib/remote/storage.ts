@@ -21,6 +21,11 @@ export interface WriteOptions {
   readonly durable: boolean;
 }
 
+export interface RemoveOptions {
+  /** False: asked once, and not for long. Default: true. */
+  readonly patient: boolean;
+}
+
 /** Keys are relative, with `/` between parts. Every function throws RemoteFault. */
 export interface Storage {
   /** What messages call it: `remote "origin" (s3://bucket/prefix)`. */
@@ -41,5 +46,5 @@ export interface Storage {
   /** Replaces the file in one step where the place can do that; what was written is there when it returns. */
   write(key: string, bytes: Uint8Array, options?: WriteOptions): Promise<void>;
   /** Those that are not there are no problem. */
-  remove(keys: readonly string[]): Promise<void>;
+  remove(keys: readonly string[], options?: RemoveOptions): Promise<void>;
 }
