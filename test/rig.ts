@@ -54,6 +54,8 @@ export interface RunOptions {
   readonly input?: string;
   /** Folder to start in, relative to the workspace. */
   readonly cwd?: string;
+  /** As another user: only root can have that. */
+  readonly uid?: number;
 }
 
 export interface Finished {
@@ -286,6 +288,7 @@ export class Rig {
       env: this.env(options.env),
       stdio: 'pipe',
       detached: true,
+      ...(options.uid === undefined ? {} : { uid: options.uid }),
     });
     child.stdin.on('error', () => undefined);
     child.stdin.end(options.input ?? '');

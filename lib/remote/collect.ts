@@ -29,8 +29,9 @@ import { findMove, movedTo } from './moves.ts';
 import type { Move } from './moves.ts';
 import { sha256 } from './pack.ts';
 import { inParallel } from './pool.ts';
-import { findLeftovers } from './leftovers.ts';
+import { removeLeftovers } from './leftovers.ts';
 import { RemoteFault, isKind } from './problem.ts';
+import type { RemoteProblem } from './problem.ts';
 import { writeCatalogue } from './push.ts';
 import { readOnlyFault } from './retry.ts';
 import { rewritePacks } from './rewrite.ts';
@@ -60,6 +61,8 @@ export interface RemoteGcReport {
   readonly rewritten: number;
   /** Parts of files that writers which were killed had left; their bytes count too. */
   readonly leftovers: number;
+  /** Why further ones had to stay. */
+  readonly problems: readonly RemoteProblem[];
 }
 
 /** What is needed of a pack: objects by digest; null where two records of one object contradict each other. */
@@ -128,10 +131,17 @@ class Collection {
         for (const file of there) if (!isUnneeded(file)) needed.add(blobKey(file.key.slice(folder.length) as Sha256));
       files += unneeded.length;
     }
-    const leftovers = await findLeftovers(this.#storage, this.#now);
-    await this.#remove(leftovers);
+    const leftovers = await removeLeftovers(this.#storage, this.#now, this.#options);
+    for (const { size } of leftovers.removed) this.#bytes += size;
     if (!this.#options.dry && markers.length > 0) await writeCatalogue(this.#storage);
-    return { runs: removed.length, files, bytes: this.#bytes, rewritten, leftovers: leftovers.length };
+    return {
+      runs: removed.length,
+      files,
+      bytes: this.#bytes,
+      rewritten,
+      leftovers: leftovers.removed.length,
+      problems: leftovers.problems,
+    };
   }
 
   #isYoung({ modified }: StoredFile): boolean {

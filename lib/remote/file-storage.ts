@@ -2,13 +2,13 @@
 // the name alone counts), and renamed: what can be seen is whole, also after a power cut. What a writer that was killed leaves in tmp/ is for
 // leftovers.ts.
 
-import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, rm, stat, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { uniqueName } from '../core/disk.ts';
 import { codeOf, messageOf } from '../core/result.ts';
 import { partKey } from './keys.ts';
 import { RemoteFault } from './problem.ts';
-import type { Range, Storage, StoredFile, WriteOptions } from './storage.ts';
+import type { ListOptions, Range, Storage, StoredFile, WriteOptions } from './storage.ts';
 
 export class FileStorage implements Storage {
   readonly label: string;
@@ -25,11 +25,11 @@ export class FileStorage implements Storage {
     this.jobs = options.jobs;
   }
 
-  async list(prefix: string): Promise<readonly StoredFile[]> {
-    return this.#walk(prefix.replace(/\/$/, ''));
+  async list(prefix: string, { deep }: ListOptions = { deep: true }): Promise<readonly StoredFile[]> {
+    return this.#walk(prefix.replace(/\/$/, ''), deep);
   }
 
-  async #walk(folder: string): Promise<readonly StoredFile[]> {
+  async #walk(folder: string, deep: boolean): Promise<readonly StoredFile[]> {
     let items;
     try {
       items = await readdir(this.#path(folder), { withFileTypes: true });
@@ -39,7 +39,7 @@ export class FileStorage implements Storage {
     }
     const found = items.map(async (item): Promise<readonly StoredFile[]> => {
       const key = folder === '' ? item.name : `${folder}/${item.name}`;
-      if (item.isDirectory()) return this.#walk(key);
+      if (item.isDirectory()) return deep ? this.#walk(key, deep) : [];
       const file = item.isFile() ? await this.stat(key) : undefined;
       return file === undefined ? [] : [file];
     });
@@ -97,9 +97,10 @@ export class FileStorage implements Storage {
   async remove(keys: readonly string[]): Promise<void> {
     for (const key of keys) {
       try {
-        await rm(this.#path(key), { force: true });
+        // rm() would say of what it may not remove that it is no folder.
+        await unlink(this.#path(key));
       } catch (error) {
-        throw this.#fault(error, key);
+        if (codeOf(error) !== 'ENOENT') throw this.#fault(error, key);
       }
     }
   }

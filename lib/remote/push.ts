@@ -19,7 +19,7 @@ import { encodeContents } from './contents.ts';
 import type { Located } from './contents.ts';
 import { encodeEnvelope } from './envelope.ts';
 import type { LocalCache } from './local.ts';
-import { findLeftovers } from './leftovers.ts';
+import { removeLeftovers } from './leftovers.ts';
 import { inParallel } from './pool.ts';
 import { caught } from './problem.ts';
 import { Progress } from './progress.ts';
@@ -160,16 +160,10 @@ export class Pusher {
     try {
       if (this.#done.size === 0) return;
       await writeCatalogue(this.#storage);
-      // What cannot be removed is in nobody's way.
-      await caught(() => this.#tidy(registration.now));
+      await caught(() => removeLeftovers(this.#storage, registration.now, { dry: false }));
     } finally {
       await registration.release();
     }
-  }
-
-  async #tidy(now: number): Promise<void> {
-    const leftovers = await findLeftovers(this.#storage, now);
-    await this.#storage.remove(leftovers.map(({ key }) => key));
   }
 }
 

@@ -2,7 +2,7 @@
 
 import { randomInt } from 'node:crypto';
 import { RemoteFault, isKind } from './problem.ts';
-import type { Range, RemoveOptions, Storage, StoredFile, WriteOptions } from './storage.ts';
+import type { ListOptions, Range, RemoveOptions, Storage, StoredFile, WriteOptions } from './storage.ts';
 
 export interface RetryOptions {
   /** In all, the first included. */
@@ -41,9 +41,9 @@ export class RetryingStorage implements Storage {
     this.jobs = inner.jobs;
   }
 
-  list(prefix: string): Promise<readonly StoredFile[]> {
+  list(prefix: string, options?: ListOptions): Promise<readonly StoredFile[]> {
     // A listing comes in many answers.
-    return this.#persist(4 << 20, () => this.#inner.list(prefix));
+    return this.#persist(4 << 20, () => this.#inner.list(prefix, options));
   }
 
   stat(key: string): Promise<StoredFile | undefined> {

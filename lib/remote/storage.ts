@@ -21,6 +21,11 @@ export interface WriteOptions {
   readonly durable: boolean;
 }
 
+export interface ListOptions {
+  /** False: files that lie in folders below the prefix need not be among them. Default: true. */
+  readonly deep: boolean;
+}
+
 export interface RemoveOptions {
   /** False: asked once, and not for long. Default: true. */
   readonly patient: boolean;
@@ -38,7 +43,7 @@ export interface Storage {
   /** Transfers at a time. */
   readonly jobs: number;
   /** Every file below a prefix that ends with a slash (or all of them, for the empty prefix); none where there is nothing. */
-  list(prefix: string): Promise<readonly StoredFile[]>;
+  list(prefix: string, options?: ListOptions): Promise<readonly StoredFile[]>;
   /** Undefined where there is no such file. */
   stat(key: string): Promise<StoredFile | undefined>;
   /** The bytes of a file or of a part of it; a part that the file does not have is a transient problem. */

@@ -1,13 +1,26 @@
 // Remotes that are folders, with the real program: what is moved, what is not, and what happens to damage, forgery and interruption.
 
 import { describe, expect, it } from '@jest/globals';
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { chmodSync, existsSync, readFileSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { step, useRig } from '../rig.ts';
 import type { Finished } from '../rig.ts';
 
 const rig = useRig();
+/** Only root can become somebody else. */
+const asRoot = process.getuid?.() === 0 ? it : it.skip;
 
 /** A large out, a folder with small files and an empty one, and a stage on top. */
 function makePipeline(options: { remote?: object; stage?: object } = {}): void {
@@ -427,6 +440,30 @@ describe('gc --remote', () => {
     expect(remoteFiles('tmp/').length).toBe(left);
     expect(json(await gc('--json'))).toMatchObject({ leftovers: left });
     expect(remoteFiles('tmp/')).toEqual([]);
+  });
+
+  asRoot('goes on where something in tmp/ is of another user, and says what could not be removed', async () => {
+    makePipeline();
+    await rig.good();
+    await good('push');
+    const left = ['tmp/1-1-1.part', 'tmp/2-2-2.part', 'tmp/3-3-3.part'];
+    rig.write(Object.fromEntries([...left, 'tmp/theirs/file'].map((key) => [`../remote/${key}`, 'left'])));
+    makeOld('tmp/');
+    const nobody = 65_534;
+    execFileSync('chown', ['-R', String(nobody), join(rig.root, '..')]);
+    // As in /tmp: everybody may write there, and remove what is their own.
+    for (const key of ['tmp', 'tmp/theirs', left[1]!]) chownSync(remotePath(key), 0, 0);
+    chmodSync(remotePath('tmp'), 0o1777);
+    chmodSync(remotePath('tmp/theirs'), 0o700);
+    // Another user may not look into the home of this one.
+    const env = { DAGRUN_CONFIG: rig.path('none.yaml') };
+    const run = await rig.run(['gc', '--remote', '--workspace', '--json'], { uid: nobody, env });
+    expect(run.code).toBe(0);
+    expect(json(run)).toMatchObject({ leftovers: 2 });
+    expect(run.stderr).toMatch(
+      /^warning: .*remote "origin".*: "tmp\/2-2-2.part": permission denied\n {2}hint: check who/,
+    );
+    expect(remoteFiles('tmp/')).toEqual([left[1], 'tmp/theirs/file']);
   });
 
   it('is not needed for that where somebody pushes again', async () => {
