@@ -48,9 +48,16 @@ function tryUrl(url: string): URL | undefined {
 }
 
 function fromUrl(scheme: string, url: URL): Result<RemoteAddress, AddressFault> {
-  const path = decodeURIComponent(url.pathname).replace(/\/+$/, '');
+  const path = decode(url.pathname)?.replace(/\/+$/, '');
+  if (path === undefined)
+    return err({
+      message: `the URL of scheme ${scheme}: has a "%" that begins no character`,
+      hint: 'write %25 for "%"',
+    });
   switch (scheme) {
     case 'file':
+      if (url.host !== '')
+        return err({ message: 'the URL names a host', hint: 'write file:///path, or just the path' });
       return ok({ kind: 'file', path: path === '' ? '/' : path });
     case 's3':
     case 'gs':
@@ -65,6 +72,15 @@ function fromUrl(scheme: string, url: URL): Result<RemoteAddress, AddressFault> 
       return webAddress('http', scheme, url.host, path);
     default:
       return err({ message: `there is no kind of remote "${scheme}:"`, hint: `write ${addressForms}` });
+  }
+}
+
+/** Undefined where what is encoded is no text. */
+function decode(path: string): string | undefined {
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    return undefined;
   }
 }
 

@@ -39,6 +39,8 @@ describe('remotes:', () => {
       'remotes: {a: "https://ann:pw@host/x"}',
       '1:14 remotes.a: the URL of scheme https: holds a user name or a password',
     ],
+    ['remotes: {a: "s3://b/%zz"}', '1:14 remotes.a: the URL of scheme s3: has a "%" that begins no character'],
+    ['remotes: {a: "file://host/x"}', '1:14 remotes.a: the URL names a host'],
     ['remotes: {a: {url: x, password: pw}}', '1:23 remotes.a: "password" is a secret'],
     ['remotes: {a: {url: x, regoin: eu}}', '1:23 remotes.a: there is no option "regoin"'],
     [
