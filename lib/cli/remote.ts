@@ -10,7 +10,7 @@ import { suggest } from '../core/suggest.ts';
 import { parseAddress } from '../pipeline/address.ts';
 import { addRemote } from '../pipeline/edit-remote.ts';
 import type { NewRemote } from '../pipeline/edit-remote.ts';
-import { remoteNamePattern } from '../pipeline/remotes.ts';
+import { refuseOption, refuseVariable, remoteNamePattern } from '../pipeline/remotes.ts';
 import { locatePipeline } from '../run/locate.ts';
 import { testRemote } from '../run/remote.ts';
 import { chooseRemote, listRemotes } from '../run/remote-settings.ts';
@@ -74,6 +74,8 @@ async function add(invocation: Invocation, rest: readonly string[]): Promise<Res
     return usage(`"${name}" is no name for a remote`, 'letters, digits, _ and - only, starting with a letter');
   const address = parseAddress(url);
   if (!address.ok) return usage(address.error.message, address.error.hint);
+  const refused = refuseFields(invocation);
+  if (refused !== undefined) return refused;
   const place = placeOf(invocation);
   if (!place.ok) return place;
   const { path, shown } = place.value;
@@ -89,6 +91,18 @@ async function add(invocation: Invocation, rest: readonly string[]): Promise<Res
   }
   invocation.io.stdout.write(`added remote ${name} to ${shown}\n`);
   return Promise.resolve(ok(exitCodes.done));
+}
+
+/** What would be written and then be refused by every other command. */
+function refuseFields(invocation: Invocation): Result<never, CommandFailure> | undefined {
+  for (const key of ['endpoint', 'region', 'account'] as const) {
+    const value = textOf(invocation, key);
+    const refused = value === undefined ? undefined : value === '' ? 'it is empty' : refuseOption(key, value);
+    if (refused !== undefined) return usage(`--${key}: ${refused}`);
+  }
+  const key = textOf(invocation, 'signing-key');
+  const refused = key === undefined ? undefined : refuseVariable(key);
+  return refused === undefined ? undefined : usage(`--signing-key: ${refused.message}`, refused.hint);
 }
 
 function placeOf(invocation: Invocation): Result<{ readonly path: string; readonly shown: string }, CommandFailure> {

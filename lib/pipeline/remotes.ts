@@ -90,13 +90,21 @@ function refuseKey(reader: Reader, { key, at }: Entry, field: string): void {
   reader.fault(at, secret ? `${field}: "${key}" is a secret` : `${field}: there is no option "${key}"`, { hint });
 }
 
+/** What is wrong with a `signing_key`; undefined: nothing. */
+export function refuseVariable(name: string): { readonly message: string; readonly hint: string } | undefined {
+  if (/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) return undefined;
+  return {
+    message: 'that is not the name of an environment variable',
+    hint: 'name the variable that holds the key; the key itself never stands in a file',
+  };
+}
+
 function readVariable(reader: Reader, node: Node | undefined, field: string): string | undefined {
   const name = node === undefined ? undefined : reader.text(node, field);
   if (node === undefined || name === undefined) return undefined;
-  if (/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) return name;
-  reader.fault(node, `${field}: that is not the name of an environment variable`, {
-    hint: 'name the variable that holds the key; the key itself never stands in a file',
-  });
+  const refused = refuseVariable(name);
+  if (refused === undefined) return name;
+  reader.fault(node, `${field}: ${refused.message}`, { hint: refused.hint });
   return undefined;
 }
 
@@ -107,11 +115,19 @@ function readOptions(reader: Reader, node: MapNode, field: string): Readonly<Rec
     const value = found === undefined ? undefined : reader.scalar(found, `${field}.${key}`);
     if (found === undefined || value === undefined) continue;
     const text = typeof value === 'object' ? '' : String(value);
-    const wanted = wantedForm(key);
-    if (wanted === undefined || wanted.pattern.test(text)) options[key] = text;
-    else reader.fault(found, `${field}.${key}: expected ${wanted.words}, got "${text}"`, { derived: true });
+    const refused = refuseOption(key, text);
+    if (refused === undefined) options[key] = text;
+    else reader.fault(found, `${field}.${key}: ${refused}`, { derived: true });
   }
   return options;
+}
+
+/** What is wrong with the value of an option; undefined: nothing. */
+export function refuseOption(key: (typeof remoteOptions)[number], text: string): string | undefined {
+  const wanted = wantedForm(key);
+  if (wanted === undefined || wanted.pattern.test(text)) return undefined;
+  // It may be a password that stands there.
+  return text.includes('@') ? `expected ${wanted.words}` : `expected ${wanted.words}, got "${text}"`;
 }
 
 function wantedForm(key: (typeof remoteOptions)[number]): { pattern: RegExp; words: string } | undefined {

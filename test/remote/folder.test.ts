@@ -170,6 +170,21 @@ describe('push and pull', () => {
     expect((await rig.run(['remote', 'add', 'disk', '/other'])).code).toBe(2);
     expect((await good('remote', 'test', 'origin')).stdout).toContain('read and written to');
   });
+
+  it.each([
+    ['an endpoint that is no URL', ['--endpoint', 'minio'], '--endpoint: expected a URL'],
+    ['a region without a name', ['--region', ''], '--region: it is empty'],
+    ['a key in place of its variable', ['--signing-key', 'the key itself'], 'not the name of an environment variable'],
+    ['a user name in the endpoint', ['--endpoint', 'https://ann:pw@host'], '--endpoint: expected a URL without'],
+  ])('adds no remote that every other command would refuse: %s', async (_what, options, message) => {
+    makePipeline();
+    const before = rig.read('pipeline.yaml');
+    const run = await rig.run(['remote', 'add', 'other', 's3://bucket/prefix', ...options]);
+    expect(run.code).toBe(2);
+    expect(run.stderr).toContain(message);
+    expect(run.stderr).not.toContain('ann:pw');
+    expect(rig.read('pipeline.yaml')).toBe(before);
+  });
 });
 
 describe('repro --pull and --push', () => {
