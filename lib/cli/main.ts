@@ -120,7 +120,13 @@ function readInvocation(
   if (values['help'] === true) return ok('help');
   const [least, most] = command.arity;
   if (positionals.length < least) return usage(`\`dagrun ${command.name}\` needs ${command.args}`);
-  if (positionals.length > most) return usage(`"${positionals[most]!}" is one argument too many`);
+  const excess = positionals[most];
+  if (excess !== undefined)
+    return usage(
+      `"${excess}" is one argument too many`,
+      // With some commands --remote has a value, with others there is --name for that.
+      values['remote'] === true ? `\`-r ${excess}\` names a remote` : undefined,
+    );
   const { dir, file } = values;
   const cwd = resolvePlace(typeof dir === 'string' ? dir : '.');
   if (cwd === undefined) return usage('the current folder does not exist any more', 'change into one that does');

@@ -1,7 +1,7 @@
 // `dagrun status --remote`
 
-import { exitCodes } from '../core/failure.ts';
-import type { CommandFailure, ExitCode } from '../core/failure.ts';
+import { exitCodes, failure } from '../core/failure.ts';
+import type { CommandFailure, ExitCode, Fault } from '../core/failure.ts';
 import { ok } from '../core/result.ts';
 import type { Result } from '../core/result.ts';
 import type { Plan } from '../plan/select.ts';
@@ -9,6 +9,7 @@ import { formatCount } from '../report/format.ts';
 import { compareRuns } from '../run/remote.ts';
 import type { StageShare } from '../run/remote.ts';
 import type { Project } from '../run/project.ts';
+import { listRemotes } from '../run/remote-settings.ts';
 import type { Invocation } from './command.ts';
 import { interruptible } from './interrupt.ts';
 import { accessFor } from './remote-session.ts';
@@ -30,6 +31,19 @@ export async function statusOfRemote(
   else if (!isSet(invocation, 'quiet')) stdout.write(render(shares.value, name, isSet(invocation, 'verbose')));
   const uneven = shares.value.some(({ state }) => state === 'local' || state === 'remote' || state === 'nowhere');
   return ok(isSet(invocation, 'check') && uneven ? exitCodes.failed : exitCodes.done);
+}
+
+/** What is wrong with targets, with a hint of its own where one of them is the name of a remote. */
+export async function hintAtName(
+  project: Project,
+  targets: readonly string[],
+  error: CommandFailure,
+): Promise<CommandFailure> {
+  const remotes = await listRemotes(project);
+  const name = remotes.ok ? targets.find((target) => remotes.value.some((one) => one.name === target)) : undefined;
+  const hint = `\`-r ${name ?? ''}\` names a remote`;
+  const isMeant = ({ message }: Fault): boolean => name !== undefined && message.includes(`"${name}"`);
+  return failure(error.kind, ...error.faults.map((fault) => (isMeant(fault) ? { ...fault, hint } : fault)));
 }
 
 function render(shares: readonly StageShare[], name: string, verbose: boolean): string {

@@ -160,7 +160,7 @@ async function list(invocation: Invocation): Promise<Result<ExitCode, CommandFai
 async function test(invocation: Invocation, [name]: readonly string[]): Promise<Result<ExitCode, CommandFailure>> {
   const project = await open(invocation);
   if (!project.ok) return project;
-  const access = await chooseRemote(project.value, name);
+  const access = await chooseRemote(project.value, name, '`dagrun remote test NAME`');
   if (!access.ok) return access;
   const done = await interruptible((signal) => testRemote(access.value, signal));
   if (!done.ok) return done;

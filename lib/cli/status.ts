@@ -40,11 +40,12 @@ async function run(invocation: Invocation): Promise<Result<ExitCode, CommandFail
   const project = await open(invocation);
   if (!project.ok) return project;
   const selected = plan(project.value, invocation.args);
-  if (!selected.ok) return selected;
   if (isSet(invocation, 'remote')) {
-    const { statusOfRemote } = await import('./remote-status.ts');
+    const { statusOfRemote, hintAtName } = await import('./remote-status.ts');
+    if (!selected.ok) return err(await hintAtName(project.value, invocation.args, selected.error));
     return statusOfRemote(project.value, selected.value, invocation);
   }
+  if (!selected.ok) return selected;
   if (invocation.flags['name'] !== undefined) return err(failure('usage', { message: '--name goes with --remote' }));
   const rules = {
     force: false,

@@ -92,10 +92,11 @@ function readOwn(
   });
 }
 
-/** The remote of that name; without one the default, or the only one there is. */
+/** The remote of that name; without one the default, or the only one there is. `naming`: how the command is told a name. */
 export async function chooseRemote(
   project: Project,
   name: string | undefined,
+  naming = '-r NAME',
 ): Promise<Result<RemoteAccess, CommandFailure>> {
   const remotes = await listRemotes(project);
   if (!remotes.ok) return remotes;
@@ -112,7 +113,7 @@ export async function chooseRemote(
     return err(
       failure('usage', {
         message: `there are ${names.length} remotes, and none is the default: ${names.join(', ')}`,
-        hint: 'name one with --remote, or set `default: true`',
+        hint: `name one (${naming}), or set \`default: true\` for one`,
       }),
     );
   const near = suggest(name, names);

@@ -172,6 +172,22 @@ describe('push and pull', () => {
   });
 
   it.each([
+    [['push'], 'name one (-r NAME), or set `default: true` for one'],
+    [['gc', '--remote', '--workspace'], 'name one (-r NAME), or set `default: true` for one'],
+    [['remote', 'test'], 'name one (`dagrun remote test NAME`), or'],
+    [['status', '--remote', 'origin', 'make'], 'there is no stage or out "origin"\n  hint: `-r origin` names a remote'],
+    [['status', '--remote', 'nowhere'], 'hint: `dagrun dag` lists the stages'],
+    [['gc', '--workspace', '--remote', 'disk'], '"disk" is one argument too many\n  hint: `-r disk` names a remote'],
+    [['gc', '--workspace', 'disk'], 'hint: `dagrun gc --help` lists the options'],
+  ])('%j: says how a remote is named', async (args, message) => {
+    makePipeline();
+    await good('remote', 'add', 'disk', '/somewhere');
+    const run = await rig.run(args);
+    expect(run.code).toBe(2);
+    expect(run.stderr).toContain(message);
+  });
+
+  it.each([
     ['an endpoint that is no URL', ['--endpoint', 'minio'], '--endpoint: expected a URL'],
     ['a region without a name', ['--region', ''], '--region: it is empty'],
     ['a key in place of its variable', ['--signing-key', 'the key itself'], 'not the name of an environment variable'],
