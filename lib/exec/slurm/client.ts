@@ -1,7 +1,7 @@
 // Slurm's own programs: sbatch, squeue, scancel. Says what they answered; decides nothing.
 
 import { spawn } from 'node:child_process';
-import { messageOf } from '../../core/result.ts';
+import { codeOf, messageOf } from '../../core/result.ts';
 
 export interface QueueRow {
   /** `<id>`, or `<id>_<task>` for a task of an array. */
@@ -118,6 +118,11 @@ interface CallOptions {
   readonly env?: Readonly<Record<string, string>>;
 }
 
+function describeStart(program: string, error: Error): string {
+  if (codeOf(error) !== 'ENOENT') return `${program} cannot be started: ${messageOf(error)}`;
+  return `there is no such program on the PATH: dagrun has to run where ${program} does, or with --executor local`;
+}
+
 /** In a process group of its own: Ctrl-C in the terminal must not end a submission half way. Never rejects. */
 function call(program: string, args: readonly string[], options: CallOptions = {}): Promise<Called> {
   return new Promise((resolve) => {
@@ -131,9 +136,7 @@ function call(program: string, args: readonly string[], options: CallOptions = {
     const text = { stdout: '', stderr: '' };
     child.stdout?.setEncoding('utf8').on('data', (piece: string) => (text.stdout += piece));
     child.stderr?.setEncoding('utf8').on('data', (piece: string) => (text.stderr += piece));
-    child.on('error', (error) =>
-      resolve({ code: null, stdout: '', stderr: `${program} cannot be started: ${messageOf(error)}` }),
-    );
+    child.on('error', (error) => resolve({ code: null, stdout: '', stderr: describeStart(program, error) }));
     child.on('close', (code, signal) => {
       resolve({ code, ...text, ...(signal === null ? {} : { stderr: `${text.stderr}\n${program} timed out` }) });
     });

@@ -3,7 +3,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { StageName } from '../../pipeline/pipeline.ts';
 import type { Job } from '../../plan/ports.ts';
-import { commentOf, namesOf, parseLimit, parseQueue } from './client.ts';
+import { commentOf, namesOf, parseLimit, parseQueue, submit } from './client.ts';
 import { parseEnd } from './desk.ts';
 import { judgeEnd } from './judge.ts';
 import type { Evidence } from './judge.ts';
@@ -113,6 +113,13 @@ describe('the batch script', () => {
 });
 
 describe('answers', () => {
+  it('says where Slurm is not installed', async () => {
+    expect(await submit([], '', { PATH: '/nowhere' })).toEqual({
+      kind: 'refused',
+      message: 'there is no such program on the PATH: dagrun has to run where sbatch does, or with --executor local',
+    });
+  });
+
   it('reads the queue, whatever stands in a comment', () => {
     expect(parseQueue('12|PENDING|Priority|1-02:03:04||a|b\nnonsense\n')).toEqual([
       { id: '12', state: 'PENDING', reason: 'Priority', limit: 93_784, node: '', token: undefined, remark: '' },
