@@ -154,6 +154,8 @@ export interface Courier {
 export interface Sent {
   /** A command for `sh` that does the job on a node. */
   readonly command: string;
+  /** Bytes that the command takes at most besides what the commands of the job do. */
+  readonly memory: number;
   /** Variables that the command needs besides the environment of the job: they may hold secrets. */
   readonly env: Readonly<Record<string, string>>;
 }

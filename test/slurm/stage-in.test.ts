@@ -142,6 +142,17 @@ onSlurm('stages on nodes that share no file system', () => {
     expect(failures.get('fails')?.['tail']).toContain('the reason');
   });
 
+  it('the memory of a stage is its own: what dagrun takes on the node is asked for besides', async () => {
+    // Nearly all of it: node has 40 MiB or so before it does anything. Slurm looks once a second.
+    const hold =
+      '"$RIG_NODE" -e \'const held = Buffer.alloc(15 << 20, 1); setTimeout(() => console.log(held.length), 3000)\'';
+    pipeline({ one: { cmd: `${hold} > held`, outs: ['held'], resources: { memory: '64M' } } });
+    const run = begin();
+    await until('the job', () => cluster.live().length === 1);
+    expect(cluster.ask('squeue', '-h', '-o', '%m')).toBe('288M');
+    expect(readRepro(await run.end()).executed).toEqual(['one']);
+  });
+
   it('a remote that the node cannot see: the stage fails, and says what is missing', async () => {
     const unseen = mkdtempSync(join(hidden, 'remote-'));
     pipeline({ one: { cmd: 'echo made > made', outs: ['made'] } }, unseen);

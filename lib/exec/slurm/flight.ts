@@ -22,6 +22,8 @@ export class Flight {
   submittedAt: number | undefined;
   /** When it was first seen at work. */
   beganAt: number | undefined;
+  /** Bytes that its request has on top of what the stage asks for. */
+  besides = 0;
   /** Asked for its end by this runner; and until when that is waited for. */
   stopping = false;
   stopUntil = Infinity;

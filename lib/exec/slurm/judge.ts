@@ -17,6 +17,8 @@ export interface Evidence {
   readonly lost: string | undefined;
   /** More may be known a little later. */
   readonly patient: boolean;
+  /** Bytes that its request had on top of what the stage asks for. Default: 0. */
+  readonly besides?: number;
   /** Why it left no word, where more is known than that it did not. */
   readonly silence?: string;
   /** Why what it left is not taken: the controller has said that it has ended, or does not know it any more. */
@@ -86,7 +88,7 @@ function judgeExit(job: Job, end: ScriptEnd, evidence: Evidence): JobEnd | undef
   if (signal === undefined) return { kind: 'exited', code: end.code, command };
   if (signal === 'SIGKILL') {
     // Whether it was the memory, Slurm says only when it is done with the job.
-    if (isMemory(evidence)) return outOfMemory(job, command);
+    if (isMemory(evidence)) return outOfMemory(job, command, evidence);
     if (evidence.patient && !isOver(evidence)) return undefined;
   }
   return { kind: 'signalled', signal, command };
@@ -101,7 +103,7 @@ function signalOf(code: number): string | undefined {
 function judgeState(job: Job, command: string, evidence: Evidence): JobEnd | undefined {
   const { row, patient, end } = evidence;
   const state = row?.state ?? '';
-  if (isMemory(evidence)) return outOfMemory(job, command);
+  if (isMemory(evidence)) return outOfMemory(job, command, evidence);
   if (state === 'TIMEOUT' || state === 'DEADLINE')
     return { kind: 'timed-out', seconds: row?.limit ?? job.timeout ?? 0, command };
   if (state === 'CANCELLED')
@@ -131,9 +133,11 @@ function isMemory({ row, remarks }: Evidence): boolean {
   return row?.state === 'OUT_OF_MEMORY' || /exceeded (job |step )?memory limit|oom.?kill/i.test(remarks);
 }
 
-function outOfMemory({ resources }: Job, command: string): JobEnd {
+function outOfMemory({ resources }: Job, command: string, { besides = 0 }: Evidence): JobEnd {
   const { memory } = resources;
   const given =
     memory === undefined ? "Slurm's default, since the stage asks for none" : `${Math.ceil(memory / 2 ** 20)} MiB`;
-  return { kind: 'out-of-memory', message: `its memory on the cluster was ${given}`, command };
+  const own =
+    besides === 0 || memory === undefined ? '' : `, and ${Math.ceil(besides / 2 ** 20)} MiB for dagrun itself`;
+  return { kind: 'out-of-memory', message: `its memory on the cluster was ${given}${own}`, command };
 }

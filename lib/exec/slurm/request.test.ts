@@ -43,6 +43,14 @@ describe('options of sbatch', () => {
     expect(options).toContain('--array=0-11');
   });
 
+  it('what carries a job has memory of its own, on top of what the stage asks for', () => {
+    const besides = 256 * 2 ** 20;
+    const mem = (resources: Job['resources']): string | undefined =>
+      sbatchOptions({ ...job, resources }, { ...place, unseen: true, besides }).find((one) => one.startsWith('--mem='));
+    expect(mem({ memory: 64 * 2 ** 20 })).toBe(`--mem=${320 * 1024}K`);
+    expect(mem({ cpu: 1 })).toBeUndefined();
+  });
+
   it('resources become options; what the user gives comes last', () => {
     const resources = { cpu: 4, memory: 1_500_000_001, gpu: 2, 'gpu:a100': 1, licence: 3 };
     const settings = { partition: 'p', account: 'a', qos: 'q', extra: ['--mem=1G', '--nice'] };
@@ -178,15 +186,18 @@ describe('how a job ended', () => {
   });
   const end = (kind: string, code: number) => parseEnd(`${kind} ${code} 1 1 2 0 n1 7`);
   const judge = (evidence: Partial<Evidence>) =>
-    judgeEnd(job, {
-      end: undefined,
-      row: undefined,
-      remarks: '',
-      stopping: false,
-      lost: undefined,
-      patient: false,
-      ...evidence,
-    });
+    judgeEnd(
+      { ...job, resources: { memory: 2 ** 30 } },
+      {
+        end: undefined,
+        row: undefined,
+        remarks: '',
+        stopping: false,
+        lost: undefined,
+        patient: false,
+        ...evidence,
+      },
+    );
 
   it.each<[string, Partial<Evidence>, object | undefined]>([
     ['well', { end: end('exit', 0) }, { kind: 'exited', code: 0, command: 'second' }],
@@ -195,6 +206,11 @@ describe('how a job ended', () => {
     ['by a signal', { end: end('exit', 139) }, { kind: 'signalled', signal: 'SIGSEGV' }],
     ['killed: why is told later', { end: end('exit', 137), row: row('RUNNING'), patient: true }, undefined],
     ['killed for its memory', { end: end('exit', 137), row: row('OUT_OF_MEMORY') }, { kind: 'out-of-memory' }],
+    [
+      'killed for its memory, of which some was not for the stage',
+      { row: row('OUT_OF_MEMORY'), besides: 256 * 2 ** 20 },
+      { message: 'its memory on the cluster was 1024 MiB, and 256 MiB for dagrun itself' },
+    ],
     ['killed by whomever', { end: end('exit', 137), row: row('FAILED') }, { kind: 'signalled', signal: 'SIGKILL' }],
     [
       'asked to end: by whom is told later',

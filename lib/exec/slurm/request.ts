@@ -13,6 +13,8 @@ export interface BatchPlace {
   readonly jobs: number;
   /** The nodes do not see the folder. */
   readonly unseen?: boolean;
+  /** Bytes that the job takes besides its commands. Default: 0. */
+  readonly besides?: number;
 }
 
 /** Minutes that Slurm's own limit is later than that of the stage, which the script keeps to the second. */
@@ -34,12 +36,15 @@ export function sbatchOptions(job: Job, place: BatchPlace): readonly string[] {
     `--job-name=${jobName(place.project, job.stage, place.jobs)}`,
     `--comment=${place.comment}`,
     ...(isArray ? [`--array=0-${place.jobs - 1}`] : []),
-    ...requestOf(job),
+    ...requestOf(job, place.besides),
   ];
 }
 
-/** What a job asks the cluster for: jobs that ask for the same may be one array. */
-export function requestOf(job: Job): readonly string[] {
+/**
+ * What a job asks the cluster for: jobs that ask for the same may be one array. `besides`: bytes on top of what the stage asks for; where it
+ * asks for none, the cluster's default has to do.
+ */
+export function requestOf(job: Job, besides = 0): readonly string[] {
   const { cpu = 1, memory } = job.resources;
   const settings = job.batch?.settings ?? { extra: [] };
   const gres = Object.entries(job.resources).filter(([name, amount]) => isGres(name) && amount > 0);
@@ -49,7 +54,7 @@ export function requestOf(job: Job): readonly string[] {
     '--nodes=1',
     '--ntasks=1',
     `--cpus-per-task=${cpu}`,
-    ...option('mem', memory === undefined ? undefined : `${Math.ceil(memory / 1024)}K`),
+    ...option('mem', memory === undefined ? undefined : `${Math.ceil((memory + besides) / 1024)}K`),
     ...option('gres', gres.length === 0 ? undefined : gres.map(([name, amount]) => `${name}:${amount}`).join(',')),
     ...option('time', job.timeout === null ? undefined : String(Math.ceil(job.timeout / 60) + slack)),
     ...option('partition', settings.partition),

@@ -127,8 +127,10 @@ export class SlurmExecutor implements Executor {
   async #sendOff(batch: string, flight: Flight, courier: Courier): Promise<void> {
     const sent = await courier.send(flight.job, flight.token);
     if (flight.stopping) await this.#settle(flight, { kind: 'interrupted' });
-    else if (sent.ok) await this.#submit(batch, [flight], sent.value);
-    else await this.#refuse(flight, sent.error);
+    else if (sent.ok) {
+      flight.besides = sent.value.memory;
+      await this.#submit(batch, [flight], sent.value);
+    } else await this.#refuse(flight, sent.error);
   }
 
   /** Everything that the jobs need lies in their folder before they are submitted. */
@@ -191,7 +193,8 @@ export class SlurmExecutor implements Executor {
     const folder = this.#desk.batchFolder(batch);
     const jobs = flights.length;
     const comment = commentOf(jobs > 1 ? batch : tokenOf(batch, 0));
-    const options = sbatchOptions(job, { folder, project, comment, jobs, unseen: sent !== undefined });
+    const carried = sent === undefined ? {} : { unseen: true, besides: sent.memory };
+    const options = sbatchOptions(job, { folder, project, comment, jobs, ...carried });
     const env = environmentOf(flights);
     if (sent !== undefined) return submit(options, remoteScript(sent.command), { ...env, ...sent.env });
     return submit(options, batchScript({ folder, ends: this.#desk.ends, batch, beat: heartbeat, grace }), env);

@@ -264,9 +264,9 @@ export class Tower {
       this.#settleBrought(flight, answer.value, now);
       return;
     }
-    const { job, row, stopping, lost } = flight;
+    const { job, row, stopping, lost, besides } = flight;
     const why = answer.ok ? { silence: (row?.remark ?? '') || this.#whereToLook(flight) } : { refused: answer.error };
-    const said = { end: undefined, row, remarks: '', stopping, lost, patient: false, ...why };
+    const said = { end: undefined, row, remarks: '', stopping, lost, besides, patient: false, ...why };
     const verdict = judgeEnd(job, said);
     if (verdict === undefined) this.#giveUp(flight, `the controller no longer knows job ${flight.id ?? '?'}`, now);
     else this.#settle(flight, verdict, now);
