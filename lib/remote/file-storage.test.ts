@@ -47,7 +47,8 @@ async function unprivileged(own: readonly string[], work: () => Promise<void>): 
 describe('a folder', () => {
   it('that cannot be written to is a problem of the remote, whatever stands in the way', async () => {
     writeFileSync(join(root, 'tmp'), 'of somebody');
-    await expect(storage.write('active/a', bytes)).rejects.toMatchObject({ problem: { kind: 'other' } });
+    const problem = { kind: 'no-place', message: 'folder: "active/a": a part of its path is no folder' };
+    await expect(storage.write('active/a', bytes)).rejects.toMatchObject({ problem });
   });
 
   it('of which a part lies on another file system says what is wrong', async () => {

@@ -114,6 +114,8 @@ export class FileStorage implements Storage {
     if (code === undefined || code.startsWith('ERR_')) throw error;
     const what = `${this.label}: "${key}"`;
     switch (code) {
+      case 'ENOTDIR':
+        return new RemoteFault('no-place', `${what}: a part of its path is no folder`, 'check the path of the remote');
       case 'ENOENT':
         return new RemoteFault('missing', `${what} is not there`);
       case 'EACCES':

@@ -198,6 +198,8 @@ export class OpenDalStorage implements Storage {
         `${label} cannot be reached`,
         'check the network and the endpoint of the remote',
       );
+    if (/region is missing/.test(says))
+      return new RemoteFault('setup', `${label} has no region`, 'set `region` of the remote, or AWS_REGION');
     if (/^ConfigInvalid/.test(says))
       return new RemoteFault('setup', `${label}: ${brief(says)}`, 'check the options of the remote');
     if (/^Unsupported/.test(says))

@@ -83,6 +83,18 @@ const s3Remote = (port: number, prefix: string): object => ({
   endpoint: `http://127.0.0.1:${port}`,
 });
 
+itWith('opendal')('a bucket of S3 without a region: the command says what is missing, and how to set it', async () => {
+  makePipeline({ url: 's3://bucket/prefix' });
+  // Whoever runs the tests may have one.
+  for (const name of ['AWS_REGION', 'AWS_DEFAULT_REGION', 'AWS_CONFIG_FILE', 'AWS_PROFILE'])
+    Reflect.deleteProperty(process.env, name);
+  const run = await rig.run(['remote', 'test'], { env: { ...packageEnvironment, HOME: base } });
+  expect(run.code).toBe(1);
+  expect(run.stderr).toBe(
+    'remote "origin" (s3://bucket/prefix) has no region\n  hint: set `region` of the remote, or AWS_REGION\n',
+  );
+});
+
 describe('S3', () => {
   itWith('s3')('takes and gives', async () => {
     makePipeline(s3Remote(s3!.port, 'round/trip'));
