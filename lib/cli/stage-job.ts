@@ -6,6 +6,7 @@ import { exitCodes, failure } from '../core/failure.ts';
 import type { CommandFailure, ExitCode } from '../core/failure.ts';
 import { err, ok } from '../core/result.ts';
 import type { Result } from '../core/result.ts';
+import { outputOnNode } from '../exec/slurm/request.ts';
 import { decodeTicket } from '../run/parcel.ts';
 import { packagePlaces } from '../run/remote-settings.ts';
 import { doStageJob } from '../run/stage-job.ts';
@@ -31,24 +32,28 @@ async function run({ args, io, cwd }: Invocation): Promise<Result<ExitCode, Comm
     );
   const { environment } = io;
   const places = packagePlaces(environment, cwd);
-  const done = await interruptible((signal) => doStageJob(ticket, { environment, places, signal }));
+  const { done, wasStopped } = await interruptible(async (signal) => ({
+    done: await doStageJob(ticket, { environment, places, signal }),
+    wasStopped: signal.aborted,
+  }));
   const job = environment['SLURM_JOB_ID'];
-  if (done.ok) {
-    if (job !== undefined) rmSync(`/tmp/dagrun-${job}.out`, { force: true });
-    return ok(exitCodes.done);
-  }
-  if (job !== undefined) tell(job, `dagrun ${ticket.token} ${done.error}`);
-  return err(failure('storage', { message: done.error }));
+  const isTold = done.ok || job === undefined || tell(job, `dagrun ${ticket.token} ${done.error}`);
+  // Nobody will look for it where its runner has the message, or has stopped it.
+  if (job !== undefined && (isTold || wasStopped)) rmSync(outputOnNode(job), { force: true });
+  return done.ok ? ok(exitCodes.done) : err(failure('storage', { message: done.error }));
 }
 
-/** The comment of a job is what its runner sees of it without any file. Where it cannot be set, the output of the job has the message. */
-function tell(job: string, comment: string): void {
+/**
+ * The comment of a job is what its runner sees of it without any file. False where it cannot be set: the output of the job has the message.
+ */
+function tell(job: string, comment: string): boolean {
   try {
     execFileSync('scontrol', ['update', `JobId=${job}`, `Comment=${comment.replace(/\s+/g, ' ').slice(0, 1000)}`], {
       stdio: 'ignore',
       timeout: 20_000,
     });
+    return true;
   } catch {
-    // The message goes to the output of the job.
+    return false;
   }
 }

@@ -19,6 +19,8 @@ import { afterNews } from './turns.ts';
 import { Watchdog, markerName } from './watchdog.ts';
 
 export interface LocalExecutorOptions {
+  /** Folder for the few files that running commands needs. Default: the system's temporary folder. */
+  readonly scratch?: string;
   /** Seconds between SIGTERM and SIGKILL. Default: 3. */
   readonly grace?: number;
   /** Id of this runner, by which its commands are found; no other runner may have the same. Default: a random one. */
@@ -40,6 +42,7 @@ export class LocalExecutor implements Executor {
   readonly #grace: number;
   readonly #runner: string;
   readonly #spawner: string | null;
+  readonly #scratch: string | undefined;
   readonly #running = new Map<Stop, Promise<JobResult>>();
   #tools: CommandTools | undefined;
   #commands = 0;
@@ -48,6 +51,7 @@ export class LocalExecutor implements Executor {
 
   constructor(options: LocalExecutorOptions = {}) {
     this.#grace = options.grace ?? 3;
+    this.#scratch = options.scratch;
     this.#runner = options.marker ?? randomBytes(12).toString('hex');
     this.#spawner = options.spawner === undefined ? (hasProc ? 'perl' : null) : options.spawner;
   }
@@ -137,7 +141,7 @@ export class LocalExecutor implements Executor {
   }
 
   #makeTools(): CommandTools {
-    const scratch = new Scratch();
+    const scratch = new Scratch(this.#scratch);
     const watchdog =
       process.platform === 'win32' ? undefined : new Watchdog({ runner: this.#runner, scratch: folderOf(scratch) });
     const spawner = this.#spawner === null ? undefined : new Spawner(this.#spawner);

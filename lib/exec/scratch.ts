@@ -6,12 +6,18 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 export class Scratch {
+  readonly #place: string;
   #folder: string | undefined;
   #files = 0;
 
-  /** Makes the folder where it is not there yet. Throws where the system's temporary folder cannot be written. */
+  /** `place`: the folder that it is made in. Default: the system's temporary folder. */
+  constructor(place: string = tmpdir()) {
+    this.#place = place;
+  }
+
+  /** Makes the folder where it is not there yet. Throws where its place cannot be written. */
   get folder(): string {
-    this.#folder ??= mkdtempSync(join(tmpdir(), 'dagrun-exec-'));
+    this.#folder ??= mkdtempSync(join(this.#place, 'dagrun-exec-'));
     return this.#folder;
   }
 

@@ -11,6 +11,7 @@ import { err, ok } from '../core/result.ts';
 import type { Result } from '../core/result.ts';
 import { buildEnvironment } from '../exec/environment.ts';
 import { LocalExecutor } from '../exec/local.ts';
+import { outputsOnNode } from '../exec/slurm/request.ts';
 import { parseAddress } from '../pipeline/address.ts';
 import { isRecord } from '../plan/decode.ts';
 import type { Job, JobResult } from '../plan/ports.ts';
@@ -24,6 +25,7 @@ import type { Storage } from '../remote/storage.ts';
 import { CacheStore } from '../store/store.ts';
 import { WorkspaceFiles } from '../workspace/files.ts';
 import { Catcher } from './courier.ts';
+import { claimFolder, folderPrefix, removeLeftovers } from './node-leftovers.ts';
 import { accessVariable, decodeOrder, makeParcel, outputPath, parcelName } from './parcel.ts';
 import type { Order, Ticket } from './parcel.ts';
 
@@ -43,13 +45,16 @@ export async function doStageJob(ticket: Ticket, options: StageJobOptions): Prom
   const { environment } = options;
   await loadDigest();
   const place = environment['SLURM_TMPDIR'] ?? environment['TMPDIR'] ?? tmpdir();
-  const folder = realpathSync(mkdtempSync(join(place, 'dagrun-job-')));
+  const folder = realpathSync(mkdtempSync(join(place, folderPrefix)));
+  claimFolder(folder);
+  const removed = removeLeftovers({ place, outputs: outputsOnNode });
   try {
     const desk = new NodeDesk(folder);
     const done = await caught(() => work(ticket, access.value, desk, options));
     return done.ok ? done.value : err(done.error.message);
   } finally {
     rmSync(folder, { recursive: true, force: true });
+    await removed;
   }
 }
 
@@ -123,7 +128,8 @@ async function execute(order: Order, desk: NodeDesk, { environment, signal }: St
   const env = buildEnvironment({ base, stage, root: desk.root, context });
   const job: Job = { stage, cmd, cwd, env, logPath: `${desk.folder}/log`, resources, timeout };
   const output = openSync(`${desk.root}/${outputPath}`, 'w');
-  const executor = new LocalExecutor();
+  // Whoever removes the folder after this process was killed removes all that it has made.
+  const executor = new LocalExecutor({ scratch: desk.folder });
   try {
     const line = (text: string): void => void writeSync(output, `${text}\n`);
     return await executor.run(job, { line, progress: () => undefined }, signal);

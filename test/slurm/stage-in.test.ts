@@ -15,8 +15,10 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { loadDigest } from '../../lib/core/digest.ts';
+import { findMarked } from '../../lib/exec/processes.ts';
+import { outputOnNode } from '../../lib/exec/slurm/request.ts';
 import { parcelName } from '../../lib/run/parcel.ts';
 import { available, itWith, packageEnvironment, s3Keys, startS3 } from '../remote/servers.ts';
 import type { Running } from '../remote/servers.ts';
@@ -160,6 +162,9 @@ onSlurm('stages on nodes that share no file system', () => {
     expect(failureOf(run)).toMatch(/^could not be started: Slurm job \d+ ended \(FAILED.*\) without a word: /);
     expect(failureOf(run)).toContain('the inputs cannot be had');
     expect(rig.has('made')).toBe(false);
+    // It has said all there, so nothing is left for people to look into.
+    const [, job] = /Slurm job (\d+)/.exec(failureOf(run))!;
+    await until('the output to go', () => !existsSync(outputOnNode(job!)));
   });
 
   it('an object that is gone from the remote by then: the stage fails, and says so', async () => {
@@ -208,6 +213,44 @@ onSlurm('stages on nodes that share no file system', () => {
     expect(failureOf(run)).toContain('without a word');
     // It was registered as somebody who pushes, and is known to be dead.
     expect(filesIn(`${remote}/active`)).toEqual([]);
+  });
+
+  it('what a killed job leaves on its node goes with the next one there, and what a living one has stays', async () => {
+    const place = mkdtempSync(join(shared, 'node-'));
+    const [go, done] = ['go', 'done'].map((name) => join(place, name)) as [string, string];
+    const told = (name: string): string => join(place, name);
+    const tell = (name: string): string =>
+      `echo "$SLURM_JOB_ID $(pwd)" > ${told(name)}.new; mv ${told(name)}.new ${told(name)}`;
+    pipeline({
+      living: {
+        cmd: `${tell('living')}; until [ -e ${go} ]; do sleep 0.1; done; cp in made`,
+        deps: ['in'],
+        outs: ['made'],
+      },
+      killed: { cmd: `${tell('killed')}; sleep 300` },
+      next: { cmd: `: > ${done}`, slurm: { extra: ['--begin=now+3600'] } },
+    });
+    rig.write({ in: 'input' });
+    const args = ['repro', '--json', '--executor', 'slurm', '--stage-in', 'remote', '--keep-going'];
+    const run = rig.start(args, { env: { ...cluster.env, TMPDIR: place } });
+    await until('the commands', () => existsSync(told('living')) && existsSync(told('killed')));
+    const [living, killed] = ['living', 'killed'].map((name) => {
+      const [id, folder] = readFileSync(told(name), 'utf8').trim().split(' ') as [string, string];
+      return { id, folder: dirname(folder) };
+    }) as [{ id: string; folder: string }, { id: string; folder: string }];
+    expect(readdirSync(place).filter((name) => /^dagrun-(?!job-)/.test(name))).toEqual([]);
+    // scancel would ask politely first.
+    for (const pid of findMarked(`SLURM_JOB_ID=${killed.id}\0`)) process.kill(pid, 'SIGKILL');
+    await until('its end', () => !cluster.live().some((job) => job.startsWith(`${killed.id} `)));
+    expect(existsSync(killed.folder)).toBe(true);
+    const waiting = cluster.ask('squeue', '-h', '--states=PENDING', '-o', '%A');
+    cluster.ask('scontrol', 'update', `JobId=${waiting}`, 'StartTime=now');
+    await until('the next job', () => existsSync(done));
+    await until('the folder of the dead one to go', () => !existsSync(killed.folder));
+    expect(existsSync(living.folder)).toBe(true);
+    writeFileSync(go, '');
+    expect([...readRepro(await run.end()).executed].sort()).toEqual(['living', 'next']);
+    expect(readdirSync(place).filter((name) => name.startsWith('dagrun-job-'))).toEqual([]);
   });
 
   it('Ctrl-C cancels the job, and leaves nothing on the way', async () => {

@@ -17,6 +17,14 @@ export interface BatchPlace {
   readonly besides?: number;
 }
 
+/** Where nodes keep what Slurm and the script itself write, if they cannot see the folder of the batch. */
+export const outputsOnNode = '/tmp';
+
+/** Absolute path of the output of a job that is carried, on its node. */
+export function outputOnNode(job: string): string {
+  return `${outputsOnNode}/dagrun-${job}.out`;
+}
+
 /** Minutes that Slurm's own limit is later than that of the stage, which the script keeps to the second. */
 const slack = 2;
 
@@ -31,7 +39,7 @@ export function sbatchOptions(job: Job, place: BatchPlace): readonly string[] {
     '--open-mode=append',
     // Slurm replaces %x in file names, and a backslash would switch that off.
     place.unseen === true
-      ? '--output=/tmp/dagrun-%j.out'
+      ? `--output=${outputOnNode('%j')}`
       : `--output=${place.folder.replaceAll('%', '%%')}/slurm.${isArray ? '%a' : '0'}`,
     `--job-name=${jobName(place.project, job.stage, place.jobs)}`,
     `--comment=${place.comment}`,

@@ -7,6 +7,7 @@ import type { Desk } from './desk.ts';
 import type { Flight } from './flight.ts';
 import { isLive, isNodeTrouble, judgeEnd } from './judge.ts';
 import { QueueIndex } from './leftovers.ts';
+import { outputOnNode } from './request.ts';
 
 export interface TowerOptions {
   readonly desk: Desk;
@@ -273,7 +274,7 @@ export class Tower {
   }
 
   #whereToLook({ id, row }: Flight): string {
-    return `see /tmp/dagrun-${id ?? ''}.out on node ${row?.node ?? ''}`;
+    return `see ${outputOnNode(id ?? '')} on node ${row?.node ?? ''}`;
   }
 
   #settleBrought(flight: Flight, brought: Brought, now: number): void {
