@@ -1,6 +1,8 @@
 // What a dead runner leaves for the next one, as far as it needs no cluster.
 
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -70,5 +72,32 @@ describe('the folders of jobs', () => {
     desk.close('ab.1');
     expect(() => start('ab.1', '7_1')).toThrow('ENOENT');
     expect([...desk.ended()]).toEqual(['abc.1']);
+  });
+
+  it('a job that starts while the files of its batch are removed has nothing to do, and costs the runner nothing', async () => {
+    const many = Array.from({ length: 300 }, (_, position) => ({ stage: `s${position}`, identity: 'x' }));
+    const tasks = Array.from({ length: 20 }, (_, n) => [`tasks.${n}`, 'true'] as const);
+    desk.open({ batch: 'ab', pipeline: 'p.yaml', members: many }, tasks);
+    for (const position of many.keys()) start(`ab.${position}`, '7');
+    const folder = desk.batchFolder('ab');
+    const claim = `{ echo 8 >claim.7; } 2>/dev/null && { ls tasks.*; echo claimed; exit; }`;
+    const late = spawn('sh', ['-c', `set -C; cd ${folder}; echo ready; while [ -e ${folder} ]; do ${claim}; done`]);
+    const said: string[] = [];
+    late.stdout.setEncoding('utf8').on('data', (text: string) => said.push(text));
+    await once(late.stdout, 'data');
+    for (const position of many.keys()) desk.close(`ab.${position}`);
+    await once(late, 'close');
+    expect(said.join('')).not.toContain('tasks.');
+    expect(new Desk(root).records()).toEqual([]);
+    expect(existsSync(folder)).toBe(false);
+  });
+
+  it('closes a job whose folder is gone: its result is taken by nobody else', () => {
+    open();
+    writeFileSync(join(desk.ends, 'ab.0'), 'exit 0 0 0 1 0 n1 7\n');
+    rmSync(desk.batchFolder('ab'), { recursive: true });
+    desk.close('ab.0');
+    expect([...desk.ended()]).toEqual([]);
+    desk.close('ab.1');
   });
 });

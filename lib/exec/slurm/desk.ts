@@ -90,19 +90,35 @@ export class Desk {
     const [batch = '', position = ''] = token.split('.');
     const open = this.#open.get(batch);
     if (open?.delete(token) !== true) return;
+    this.#tryClaim(token);
     if (open.size === 0) {
       this.#removeBatch(batch);
       return;
     }
-    this.#tryClaim(token);
-    appendFileSync(`${this.batchFolder(batch)}/closed`, `${position}\n`);
+    try {
+      appendFileSync(`${this.batchFolder(batch)}/closed`, `${position}\n`);
+    } catch {
+      // The disk is full, or the folder is gone: the next runner must not take it for a job whose result nobody has taken.
+      rmSync(`${this.ends}/${token}`, { force: true });
+    }
   }
 
+  /**
+   * Takes a while, and this runner may die meanwhile, or a job start late. What a job would do goes first, since one may claim as soon as no
+   * claim is there, and then what tells of the batch: the next runner removes what is left without.
+   */
   #removeBatch(batch: string): void {
     this.#open.delete(batch);
+    const folder = this.batchFolder(batch);
+    const tasks = list(folder).filter((name) => name.startsWith('tasks.'));
+    for (const name of [...tasks, 'record.json']) rmSync(`${folder}/${name}`, { force: true });
     const ended = list(this.ends).filter((token) => token.startsWith(`${batch}.`));
     for (const token of ended) rmSync(`${this.ends}/${token}`, { force: true });
-    rmSync(this.batchFolder(batch), { recursive: true, force: true });
+    try {
+      rmSync(folder, { recursive: true, force: true });
+    } catch {
+      // A job that starts late makes files meanwhile, or has one open: the next runner tries it again.
+    }
   }
 
   /** Every job that was not closed, whoever submitted it. */
