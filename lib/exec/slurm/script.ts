@@ -134,11 +134,12 @@ if ! { echo "$_id" >"$_dir/claim.$_place"; } 2>/dev/null; then
 fi 2>/dev/null
 set +C
 # The environments of all processes of the job, and of others: theirs are younger than this one, so that their numbers begin with what its
-# own and the newest one have in common, until numbers begin anew.
+# own and the newest one have in common, until numbers begin anew. After some seconds these may have come round to its own once more.
 marked() {
   _numbers=$$
+  clock
   read -r _one _five _fifteen _count _newest </proc/loadavg || _newest=0
-  [ "$_newest" -ge $$ ] && [ \${#_newest} -eq \${#_numbers} ] || _newest=
+  [ "$_newest" -ge $$ ] && [ \${#_newest} -eq \${#_numbers} ] && [ $((\${_now%.*} - \${_began%.*})) -lt 3 ] || _newest=
   while :; do
     case $_newest in "$_numbers"*) break ;; esac
     _numbers=\${_numbers%?}
