@@ -1,7 +1,9 @@
 // Stages on a real Slurm: the program, the controller and two nodes as processes of this machine. Not run, and told so, where Slurm is missing.
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { Rig, controlled, isAlive, readRepro, step } from '../rig.ts';
 import type { LongRun, Repro } from '../rig.ts';
 import { Cluster, missingProgram, until } from './cluster.ts';
@@ -312,6 +314,28 @@ onSlurm('stages on Slurm', () => {
     expect(end.executed).toEqual(['one', 'two']);
     expect(rig.executed()).toEqual(['one', 'two']);
     await cluster.ready();
+  });
+
+  it('jobs at work are not submitted anew, though the controller has not answered since', async () => {
+    rig.pipeline({ stages: { one: { cmd: controlled('one'), outs: ['o'] } } });
+    const [calls, bin] = [rig.path('calls'), rig.path('bin')];
+    mkdirSync(bin);
+    for (const program of ['sbatch', 'squeue']) {
+      const real = execFileSync('/bin/sh', ['-c', `command -v ${program}`], { encoding: 'utf8' }).trim();
+      const text = `#!/bin/sh\necho ${program} >>'${calls}'\n'${real}' "$@" >&2\necho 'Unable to contact slurm controller' >&2\nexit 1\n`;
+      writeFileSync(join(bin, program), text, { mode: 0o755 });
+    }
+    const env = { ...cluster.env, PATH: `${bin}:${process.env['PATH']}` };
+    const run = rig.start(['repro', '--json', '--executor', 'slurm'], { env });
+    const command = await rig.started('one');
+    const submissions = (): number => rig.read('calls').split('sbatch').length - 1;
+    const before = submissions();
+    await new Promise((resolve) => setTimeout(resolve, 6000));
+    expect(submissions() - before).toBeLessThanOrEqual(1);
+    await command.write('o', 'made');
+    await command.exit();
+    expect(readRepro(await run.end()).executed).toEqual(['one']);
+    expect(left()).toEqual([]);
   });
 
   it('a node that dies: the stage is executed again on another one, without a retry of its own', async () => {

@@ -179,10 +179,20 @@ export class SlurmExecutor implements Executor {
       await new Promise((resolve) => setTimeout(resolve, pause));
       for (const flight of flights)
         if (flight.stopping && this.#desk.withdraw(flight.token)) await this.#settle(flight, { kind: 'interrupted' });
-      const found = answer.kind === 'unreachable' && isWanted() ? await this.#tower.find(flights) : undefined;
+      const isUnknown = answer.kind === 'unreachable' && isWanted();
+      const found = isUnknown ? (this.#begunAs(batch) ?? (await this.#tower.find(flights))) : undefined;
       if (found === undefined) continue;
       this.#taken(batch, flights, found.replace(/_.*/, ''));
       return undefined;
+    }
+    return undefined;
+  }
+
+  /** A job at work was submitted, whatever the controller answers: its id. */
+  #begunAs(batch: string): string | undefined {
+    for (const token of this.#desk.claimed(batch)) {
+      const id = this.#desk.idOf(token);
+      if (id !== undefined) return id;
     }
     return undefined;
   }
