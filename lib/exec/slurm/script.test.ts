@@ -3,7 +3,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseEnd } from './desk.ts';
@@ -71,6 +71,15 @@ describe('the script of a job', () => {
     await run(16, program, ...args);
     expect(end(16)).toMatchObject({ kind: 'exit', code: 3 });
   });
+
+  it('ends its commands once nobody waits for it any more and its folder is gone', async () => {
+    prepare([{ cmd: ['echo begun >here; sleep 20; echo lives >here'] }]);
+    const ended = run(0, 'sh');
+    while (!existsSync(join(root, 'work/here'))) await new Promise((resolve) => setTimeout(resolve, 20));
+    rmSync(file(''), { recursive: true });
+    await ended;
+    expect(readFileSync(join(root, 'work/here'), 'utf8')).toBe('begun\n');
+  }, 40_000);
 
   (canCount ? it : it.skip)(
     'finds what a command left running though numbers of processes have begun anew since',

@@ -184,6 +184,9 @@ watch() {
     _lived=$((_lived + _pause))
     _beats=$((_beats + 1))
     if [ -e "$_dir/revoked.$_place" ]; then clear; break; fi
+    # Nobody waits any more, and the word of it is gone too: a node may have stood still meanwhile. Ends are announced there for as long as the
+    # file system is.
+    if [ ! -e "$_dir/claim.$_place" ] && [ -d "$_ends" ]; then clear; break; fi
     if [ -n "$_limit" ] && [ "$_lived" -ge "$_limit" ]; then : >"$_dir/overtime.$_place"; clear; break; fi
     measure
     echo "$_beats $_peak" >"$_dir/heart.$_place"
