@@ -22,19 +22,23 @@ export const command: Command = {
   run: async (invocation) => {
     const project = await open(invocation);
     if (!project.ok) return project;
-    return usingCache(project.value, 'fetch', () => fetchInto(project.value, invocation));
+    return usingCache(project.value, 'fetch', () => fetchInto(project.value, invocation, { isReadSoon: false }));
   },
 };
 
 /** Exit code 1 where a run that is there could not be had. */
-export async function fetchInto(project: Project, invocation: Invocation): Promise<Result<ExitCode, CommandFailure>> {
+export async function fetchInto(
+  project: Project,
+  invocation: Invocation,
+  { isReadSoon }: { readonly isReadSoon: boolean },
+): Promise<Result<ExitCode, CommandFailure>> {
   const selected = planTargets(project, invocation.args);
   if (!selected.ok) return selected;
   const access = await accessFor(project, invocation);
   if (!access.ok) return access;
   const { onProgress, end } = drawProgress(invocation);
   const done = await interruptible((signal) =>
-    fetchRuns(project, selected.value, access.value, { all: isSet(invocation, 'all'), signal, onProgress }),
+    fetchRuns(project, selected.value, access.value, { all: isSet(invocation, 'all'), isReadSoon, signal, onProgress }),
   );
   end();
   if (!done.ok) return done;

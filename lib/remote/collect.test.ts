@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
 import { readFileSync, rmSync, utimesSync } from 'node:fs';
 import { digestText, loadDigest } from '../core/digest.ts';
+import type { TransferBuffers } from '../core/transfer-buffers.ts';
 import type { Fingerprint } from '../plan/parts.ts';
 import type { RunEntry } from '../plan/record.ts';
 import { makeEntry, makeTestbed, put } from '../store/testbed.ts';
@@ -9,6 +10,7 @@ import type { Testbed } from '../store/testbed.ts';
 import { collectRemote } from './collect.ts';
 import type { RemoteGcReport } from './collect.ts';
 import { FileStorage } from './file-storage.ts';
+import type { Piece } from './piece.ts';
 import { RemoteFault } from './problem.ts';
 import { Puller } from './pull.ts';
 import { Pusher } from './push.ts';
@@ -100,6 +102,10 @@ class Stopping implements Storage {
 
   read(key: string, range?: Range): Promise<Buffer> {
     return this.#inner.read(key, range);
+  }
+
+  readPiece(key: string, length: number, buffers: TransferBuffers): Promise<Piece> {
+    return this.#inner.readPiece(key, length, buffers);
   }
 
   async write(key: string, bytes: Uint8Array): Promise<void> {

@@ -2,21 +2,22 @@
 // interrupted pull leaves behind for the next one. Nothing enters the cache whose SHA-256 and digest are not what was recorded.
 
 import { rmSync } from 'node:fs';
-import { mkdir, open } from 'node:fs/promises';
-import type { FileHandle } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { DigestStream, digestBytes } from '../core/digest.ts';
+import { digestBytes } from '../core/digest.ts';
 import type { Digest } from '../core/digest.ts';
 import { codeOf, messageOf } from '../core/result.ts';
 import type { Result } from '../core/result.ts';
+import type { TransferBuffers } from '../core/transfer-buffers.ts';
 import type { StoreProblem } from '../plan/ports.ts';
-import { pieceRange } from './contents.ts';
 import type { LargeObject, Located, PackedObject } from './contents.ts';
+import { LargeDownload, damaged, readings } from './download-large.ts';
 import { blobKey } from './keys.ts';
 import type { Sha256 } from './keys.ts';
 import type { LocalCache } from './local.ts';
 import { findMove, movedTo } from './moves.ts';
 import { sha256 } from './pack.ts';
+import { pieceBuffers } from './piece.ts';
 import { inParallel } from './pool.ts';
 import { RemoteFault, isKind } from './problem.ts';
 import type { Progress } from './progress.ts';
@@ -24,8 +25,6 @@ import type { Range, Storage } from './storage.ts';
 
 /** Objects of a pack that are no further apart come in one request. */
 const gap = 256 << 10;
-/** A blob that has the wrong bytes is read so many times: on the way they may have been damaged as well. */
-const readings = 3;
 
 interface Stretch {
   readonly blob: Sha256;
@@ -37,11 +36,14 @@ export class Downloader {
   readonly #storage: Storage;
   readonly #local: LocalCache;
   readonly #progress: Progress;
+  readonly #isReadSoon: boolean;
 
-  constructor(storage: Storage, local: LocalCache, progress: Progress) {
+  /** `isReadSoon`: large objects stay in memory, as far as the system can keep them there. */
+  constructor(storage: Storage, local: LocalCache, progress: Progress, isReadSoon: boolean) {
     this.#storage = storage;
     this.#local = local;
     this.#progress = progress;
+    this.#isReadSoon = isReadSoon;
   }
 
   /** Brings the objects into the cache. Those that cannot be had, each with the reason. */
@@ -53,8 +55,9 @@ export class Downloader {
     this.#progress.bytes += large.reduce((sum, { size }) => sum + size, 0);
     this.#progress.show();
     await inParallel(stretches, this.#storage.jobs, (stretch) => this.#readStretch(stretch, lost));
+    const buffers = pieceBuffers();
     // One after the other: the pieces of each come in parallel.
-    for (const object of large) await this.#readLarge(object, lost);
+    for (const object of large) await this.#readLarge(object, buffers, lost);
     return lost;
   }
 
@@ -97,18 +100,13 @@ export class Downloader {
     }
   }
 
-  async #readLarge(object: LargeObject, lost: Map<Digest, string>): Promise<void> {
+  async #readLarge(object: LargeObject, buffers: TransferBuffers, lost: Map<Digest, string>): Promise<void> {
     const { digest } = object;
     const path = this.#local.partialPath(digest);
     try {
       await mkdir(dirname(path), { recursive: true });
-      const file = await openPartial(path);
-      let end: Digest | string;
-      try {
-        end = await this.#readPieces(object, file);
-      } finally {
-        await file.close();
-      }
+      const download = new LargeDownload(object, this.#storage, this.#progress, buffers);
+      const end = await download.run(path, { isPlain: this.#isReadSoon });
       if (end !== digest) {
         rmSync(path, { force: true });
         lost.set(digest, end.startsWith('object') ? end : damaged(digest));
@@ -122,53 +120,6 @@ export class Downloader {
     }
   }
 
-  /** The digest of the whole, or what is wrong with a piece. Pieces are hashed in their order; who is early waits, so memory stays bounded. */
-  async #readPieces(object: LargeObject, file: FileHandle): Promise<Digest | string> {
-    const stream = new DigestStream();
-    const { size: kept } = await file.stat();
-    let problem: string | undefined;
-    let turn: Promise<void> = Promise.resolve();
-    const indexed = object.pieces.map((sha, index) => ({ sha, range: pieceRange(object, index) }));
-    await inParallel(chained(), this.#storage.jobs, async ({ sha, range, before, done }) => {
-      try {
-        const bytes = problem === undefined ? await this.#readPiece(file, kept, sha, range) : undefined;
-        await before;
-        if (bytes === undefined) problem ??= damaged(object.digest);
-        else stream.update(bytes);
-      } finally {
-        done();
-      }
-    });
-    return problem ?? stream.digest();
-
-    function* chained(): Generator<(typeof indexed)[number] & { before: Promise<void>; done: () => void }> {
-      for (const piece of indexed) {
-        const before = turn;
-        let done: () => void = () => undefined;
-        turn = new Promise((resolve) => (done = resolve));
-        yield { ...piece, before, done };
-      }
-    }
-  }
-
-  /** From the file, where an earlier pull has left it (`kept` bytes); otherwise from the remote. Undefined where it cannot be had. */
-  async #readPiece(file: FileHandle, kept: number, sha: Sha256, range: Range): Promise<Uint8Array | undefined> {
-    const there = range.offset + range.length <= kept ? await readAt(file, range) : undefined;
-    if (there !== undefined && sha256(there) === sha) {
-      this.#progress.bytes -= range.length;
-      return there;
-    }
-    for (let reading = 1; reading <= readings; reading++) {
-      const bytes = await this.#readOrMiss(blobKey(sha), { offset: 0, length: range.length });
-      if (bytes === undefined) return undefined;
-      if (sha256(bytes) !== sha) continue;
-      await file.write(bytes, 0, bytes.length, range.offset);
-      this.#progress.moved(bytes.length);
-      return bytes;
-    }
-    return undefined;
-  }
-
   async #readOrMiss(key: string, range: Range): Promise<Buffer | undefined> {
     // Of a pack of nothing but empty files.
     if (range.length === 0) return Buffer.alloc(0);
@@ -179,21 +130,6 @@ export class Downloader {
       throw error;
     }
   }
-}
-
-async function openPartial(path: string): Promise<FileHandle> {
-  try {
-    return await open(path, 'r+');
-  } catch (error) {
-    if (codeOf(error) !== 'ENOENT') throw error;
-    return open(path, 'w+', 0o600);
-  }
-}
-
-async function readAt(file: FileHandle, { offset, length }: Range): Promise<Buffer | undefined> {
-  const bytes = Buffer.allocUnsafe(length);
-  const { bytesRead } = await file.read(bytes, 0, length, offset);
-  return bytesRead === length ? bytes : undefined;
 }
 
 /** Neighbours in a pack, joined. */
@@ -226,10 +162,6 @@ function stretch(blob: Sha256, objects: readonly PackedObject[]): Stretch {
   const offset = objects[0]!.offset;
   const end = Math.max(...objects.map((object) => object.offset + object.size));
   return { blob, range: { offset, length: end - offset }, objects };
-}
-
-function damaged(digest: Digest): string {
-  return `object ${digest} is damaged there; whoever has it can heal it with \`dagrun push --force\``;
 }
 
 function taken(result: Result<void, StoreProblem>): void {

@@ -4,11 +4,20 @@
 
 import { mkdir, open, readdir, rename, rm, stat, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { DirectFile } from '../core/direct-file.ts';
 import { uniqueName } from '../core/disk.ts';
 import { codeOf, messageOf } from '../core/result.ts';
+import type { TransferBuffers } from '../core/transfer-buffers.ts';
 import { partKey } from './keys.ts';
+import { collectPiece } from './piece.ts';
+import type { Piece } from './piece.ts';
 import { RemoteFault } from './problem.ts';
 import type { ListOptions, Range, Storage, StoredFile, WriteOptions } from './storage.ts';
+
+/** From so many bytes on a file is written past the page cache. */
+const large = 4 << 20;
+/** Of a piece so much is read before it is hashed. */
+const part = 1 << 20;
 
 export class FileStorage implements Storage {
   readonly label: string;
@@ -72,13 +81,31 @@ export class FileStorage implements Storage {
     }
   }
 
-  async write(key: string, bytes: Uint8Array, { durable }: WriteOptions = { durable: true }): Promise<void> {
+  async readPiece(key: string, length: number, buffers: TransferBuffers): Promise<Piece> {
+    try {
+      const file = await DirectFile.open(this.#path(key), 'r');
+      try {
+        let done = 0;
+        return await collectPiece(length, buffers, async (rest) => {
+          const count = await file.read(rest.subarray(0, part), done);
+          done += count;
+          return count;
+        });
+      } finally {
+        await file.close();
+      }
+    } catch (error) {
+      throw this.#fault(error, key);
+    }
+  }
+
+  async write(key: string, bytes: Uint8Array, { durable = true }: WriteOptions = {}): Promise<void> {
     const path = this.#path(key);
     const tmp = this.#path(partKey(uniqueName()));
     try {
-      const file = await making(tmp, () => open(tmp, 'wx'));
+      const file = await making(tmp, () => DirectFile.open(tmp, 'wx+', { isPlain: bytes.length < large }));
       try {
-        for (let done = 0; done < bytes.length;) done += (await file.write(bytes, done)).bytesWritten;
+        await file.write(bytes, 0);
         if (durable) await file.sync();
       } finally {
         await file.close();

@@ -4,6 +4,9 @@ import { request as requestHttp, Agent as HttpAgent } from 'node:http';
 import { request as requestHttps, Agent as HttpsAgent } from 'node:https';
 import type { IncomingMessage } from 'node:http';
 import { codeOf, messageOf } from '../core/result.ts';
+import type { TransferBuffers } from '../core/transfer-buffers.ts';
+import { collectPiece } from './piece.ts';
+import type { Piece } from './piece.ts';
 import { RemoteFault } from './problem.ts';
 import { readOnlyFault } from './retry.ts';
 import type { Range, Storage, StoredFile } from './storage.ts';
@@ -58,17 +61,36 @@ export class HttpStorage implements Storage {
   }
 
   async read(key: string, range?: Range): Promise<Buffer> {
-    const answer = await this.#ask('GET', key, range);
-    try {
-      this.#check(answer, key);
-    } catch (error) {
-      answer.resume();
-      throw error;
-    }
+    const answer = await this.#get(key, range);
     const bytes = await this.#collect(answer, key);
     if (range === undefined || answer.statusCode === 206) return bytes;
     // A server that knows no ranges sends the whole.
     return bytes.subarray(range.offset, range.offset + range.length);
+  }
+
+  async readPiece(key: string, length: number, buffers: TransferBuffers): Promise<Piece> {
+    const answer = await this.#get(key, undefined);
+    try {
+      const parts = (answer as AsyncIterable<Buffer>)[Symbol.asyncIterator]();
+      return await collectPiece(length, buffers, async (rest) => {
+        const next = await parts.next();
+        return next.done === true ? 0 : next.value.copy(rest);
+      });
+    } catch (error) {
+      throw this.#lost(error, key);
+    }
+  }
+
+  /** An answer that has the bytes. */
+  async #get(key: string, range: Range | undefined): Promise<IncomingMessage> {
+    const answer = await this.#ask('GET', key, range);
+    try {
+      this.#check(answer, key);
+      return answer;
+    } catch (error) {
+      answer.resume();
+      throw error;
+    }
   }
 
   async #collect(answer: IncomingMessage, key: string): Promise<Buffer> {

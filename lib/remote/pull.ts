@@ -24,6 +24,8 @@ export interface PullOptions {
   /** Only what was signed with this key counts; null: everything does. */
   readonly key: string | null;
   readonly onProgress: OnProgress;
+  /** False: what comes is to be kept, and nobody reads it for now; large objects need not stay in memory then. Default: true. */
+  readonly isReadSoon?: boolean;
 }
 
 const batchRuns = 500;
@@ -49,7 +51,7 @@ export class Puller {
     this.#local = local;
     this.#key = options.key;
     this.#progress = new Progress('pulling', options.onProgress);
-    this.#downloader = new Downloader(storage, local, this.#progress);
+    this.#downloader = new Downloader(storage, local, this.#progress, options.isReadSoon ?? true);
   }
 
   get report(): TransferReport {

@@ -4,9 +4,12 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { TransferBuffers } from '../core/transfer-buffers.ts';
 import { register } from './activity.ts';
 import { FileStorage } from './file-storage.ts';
 import { HttpStorage } from './http-storage.ts';
+import { collectPiece } from './piece.ts';
+import type { Piece } from './piece.ts';
 import { RemoteFault } from './problem.ts';
 import { RetryingStorage, usualRetries } from './retry.ts';
 
@@ -125,5 +128,64 @@ class LostStorage extends FileStorage {
     const isLost = this.#lost === 'first removals' && this.asked.remove < 3;
     if (this.#lost === 'everything' || isLost) throw new RemoteFault('offline', 'it cannot be reached');
     await super.remove(keys);
+  }
+}
+
+describe('a piece', () => {
+  const options = { ...usualRetries, pause: 1, signal: new AbortController().signal };
+
+  it('that came too late writes into no buffer that is in use', async () => {
+    const inner = new LatePieces(folder, { label: 'folder', jobs: 1 });
+    await inner.write('blobs/a', Buffer.alloc(1000, 1));
+    const storage = new RetryingStorage(inner, { ...options, timeout: 100 });
+    const buffers = new TransferBuffers(1000);
+    const { bytes } = await storage.readPiece('blobs/a', 1000, buffers);
+    buffers.give(bytes);
+    const used = [buffers.take(), buffers.take()];
+    await inner.end(9);
+    expect(used.map((buffer) => buffer.includes(9))).toEqual([false, false]);
+  });
+
+  it('of which only a part comes is asked for again', async () => {
+    const inner = new FileStorage(folder, { label: 'folder', jobs: 1 });
+    await inner.write('blobs/a', Buffer.alloc(999));
+    const storage = new RetryingStorage(inner, { ...options, attempts: 2 });
+    await expect(storage.readPiece('blobs/a', 1000, new TransferBuffers(1000))).rejects.toMatchObject({
+      problem: { kind: 'transient', message: 'folder sent 999 bytes of "blobs/a" instead of 1000' },
+    });
+  });
+
+  it('that is sent is let go once no attempt reads it any more', async () => {
+    const inner = new SlowStorage(folder, { label: 'folder', jobs: 1 });
+    const storage = new RetryingStorage(inner, { ...options, attempts: 1, timeout: 100 });
+    const released = new Promise<string>((resolve) => {
+      const onReleased = (): void => resolve(inner.written.join());
+      storage.write('blobs/a', Buffer.from('piece'), { onReleased }).catch(() => undefined);
+    });
+    expect(await released).toBe('blobs/a');
+  });
+});
+
+/** The first reading of a piece ends when it is told to; until then it holds on to its buffer. */
+class LatePieces extends FileStorage {
+  #late: Buffer | undefined;
+  #end = (): void => undefined;
+  #ended: Promise<unknown> = Promise.resolve();
+
+  override readPiece(key: string, length: number, buffers: TransferBuffers): Promise<Piece> {
+    if (this.#late !== undefined) return super.readPiece(key, length, buffers);
+    const piece = collectPiece(length, buffers, async (rest) => {
+      this.#late = rest;
+      await new Promise<void>((resolve) => (this.#end = resolve));
+      return rest.length;
+    });
+    this.#ended = piece;
+    return piece;
+  }
+
+  async end(value: number): Promise<void> {
+    this.#late?.fill(value);
+    this.#end();
+    await this.#ended;
   }
 }

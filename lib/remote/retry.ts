@@ -1,6 +1,8 @@
 // A storage that tries again: transient faults, lost connections and peers that say nothing, with growing pauses.
 
 import { randomInt } from 'node:crypto';
+import type { TransferBuffers } from '../core/transfer-buffers.ts';
+import type { Piece } from './piece.ts';
 import { RemoteFault, isKind } from './problem.ts';
 import type { ListOptions, Range, RemoveOptions, Storage, StoredFile, WriteOptions } from './storage.ts';
 
@@ -54,18 +56,39 @@ export class RetryingStorage implements Storage {
     // What is read whole is small.
     return this.#persist(range?.length ?? 256 << 10, async () => {
       const bytes = await this.#inner.read(key, range);
-      if (range !== undefined && bytes.length !== range.length)
-        throw new RemoteFault(
-          'transient',
-          `${this.label} sent ${bytes.length} bytes of "${key}" instead of ${range.length}`,
-        );
+      if (range !== undefined && bytes.length !== range.length) throw this.#tooFew(key, bytes.length, range.length);
       return bytes;
+    });
+  }
+
+  #tooFew(key: string, came: number, expected: number): RemoteFault {
+    return new RemoteFault('transient', `${this.label} sent ${came} bytes of "${key}" instead of ${expected}`);
+  }
+
+  readPiece(key: string, length: number, buffers: TransferBuffers): Promise<Piece> {
+    // A reading that is given up keeps its buffer: what comes late may still be written there.
+    return this.#persist(length, async () => {
+      const piece = await this.#inner.readPiece(key, length, buffers);
+      if (piece.bytes.length === length) return piece;
+      buffers.give(piece.bytes);
+      throw this.#tooFew(key, piece.bytes.length, length);
     });
   }
 
   async write(key: string, bytes: Uint8Array, options?: WriteOptions): Promise<void> {
     if (this.readOnly) throw readOnlyFault(this.label);
-    await this.#persist(bytes.length, () => this.#writeOnce(key, bytes, options));
+    let readers = 1;
+    const release = (): void => {
+      if (--readers === 0) options?.onReleased?.();
+    };
+    try {
+      await this.#persist(bytes.length, () => {
+        readers++;
+        return this.#writeOnce(key, bytes, options).finally(release);
+      });
+    } finally {
+      release();
+    }
   }
 
   async #writeOnce(key: string, bytes: Uint8Array, options?: WriteOptions): Promise<void> {

@@ -1,6 +1,9 @@
 // What a place has to be able to do to be a remote: keep small files (pieceSize at most) under keys. One implementation a kind of place.
 // Knows nothing of runs, objects or packs.
 
+import type { TransferBuffers } from '../core/transfer-buffers.ts';
+import type { Piece } from './piece.ts';
+
 /** No file on a remote is larger, but for listings: memory is bounded by this times the transfers at a time. */
 export const pieceSize = 16 << 20;
 
@@ -18,7 +21,9 @@ export interface Range {
 
 export interface WriteOptions {
   /** False: a power cut may leave the name with nothing behind it, or neither. Default: true. */
-  readonly durable: boolean;
+  readonly durable?: boolean;
+  /** Called by a storage that tries again once nothing reads the bytes any more: what was given up may go on after the end. */
+  readonly onReleased?: () => void;
 }
 
 export interface ListOptions {
@@ -48,6 +53,8 @@ export interface Storage {
   stat(key: string): Promise<StoredFile | undefined>;
   /** The bytes of a file or of a part of it; a part that the file does not have is a transient problem. */
   read(key: string, range?: Range): Promise<Buffer>;
+  /** The first `length` bytes of a file; that it does not have so many is a transient problem. */
+  readPiece(key: string, length: number, buffers: TransferBuffers): Promise<Piece>;
   /** Replaces the file in one step where the place can do that; what was written is there when it returns. */
   write(key: string, bytes: Uint8Array, options?: WriteOptions): Promise<void>;
   /** Those that are not there are no problem. */

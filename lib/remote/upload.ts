@@ -1,25 +1,29 @@
 // Uploading objects: small ones in packs, large ones in pieces; what is there already stays there. Every byte is checked against the
 // digest that it is known by, so that damage in the cache of this machine goes no further.
 
+import { createHash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
-import { open, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
+import { DirectFile } from '../core/direct-file.ts';
 import { DigestStream, digestBytes } from '../core/digest.ts';
 import type { Digest } from '../core/digest.ts';
 import { Pace } from '../core/pace.ts';
 import { codeOf, err, ok } from '../core/result.ts';
 import type { Result } from '../core/result.ts';
+import type { TransferBuffers } from '../core/transfer-buffers.ts';
 import type { RunEntry } from '../plan/record.ts';
 import { pieceRange } from './contents.ts';
 import type { LargeObject, Located } from './contents.ts';
 import { blobKey, packKey } from './keys.ts';
 import type { Sha256 } from './keys.ts';
 import type { LocalCache } from './local.ts';
-import { PackBuilder, encodeIndex, sha256, smallObject } from './pack.ts';
+import { PackBuilder, encodeIndex, smallObject } from './pack.ts';
 import type { Pack } from './pack.ts';
+import { pieceBuffers } from './piece.ts';
 import { inParallel } from './pool.ts';
 import type { Progress } from './progress.ts';
 import { pieceSize } from './storage.ts';
-import type { Storage } from './storage.ts';
+import type { Range, Storage } from './storage.ts';
 import type { RemoteView } from './view.ts';
 
 export interface Needed {
@@ -64,7 +68,12 @@ interface Parcel {
   readonly bytes: Uint8Array;
   /** The pack that it is; its objects count once its index is there. */
   readonly pack: Pack | null;
+  /** To be called once nothing reads the bytes any more; null: they are used no further. */
+  readonly release: (() => void) | null;
 }
+
+/** So much goes through both hashes before more does: what the first has read is near the processor then. */
+const hashedAtOnce = 256 << 10;
 
 export class Uploader {
   readonly #storage: Storage;
@@ -124,7 +133,7 @@ export class Uploader {
     const pace = new Pace();
     const finish = function* (): Generator<Parcel> {
       const pack = builder.finish();
-      if (pack !== undefined) yield { sha: pack.sha, bytes: pack.bytes, pack };
+      if (pack !== undefined) yield { sha: pack.sha, bytes: pack.bytes, pack, release: null };
     };
     for (const need of small) {
       await pace.breathe();
@@ -134,7 +143,8 @@ export class Uploader {
       builder.add(need.digest, bytes);
     }
     yield* finish();
-    for (const need of large) yield* this.#pieces(need);
+    const buffers = pieceBuffers();
+    for (const need of large) yield* this.#pieces(need, buffers);
   }
 
   /** Undefined where the object is gone or its bytes are not those of its digest. */
@@ -149,23 +159,29 @@ export class Uploader {
   }
 
   /** Reads a large object once, piece by piece. It counts as there once its last piece was read and its digest is right. */
-  async *#pieces({ digest, size }: Needed): AsyncGenerator<Parcel> {
+  async *#pieces({ digest, size }: Needed, buffers: TransferBuffers): AsyncGenerator<Parcel> {
     const path = this.#local.objectPath(digest);
     const found = await stat(path).catch(() => undefined);
     if (found?.size !== size) return;
-    const file = await open(path, 'r');
+    const file = await DirectFile.open(path, 'r');
+    const read = (index: number): Promise<Buffer | undefined> => {
+      const bytes = readRange(file, pieceRange({ size }, index), buffers);
+      // Whoever awaits it has something else to do first.
+      bytes.catch(() => undefined);
+      return bytes;
+    };
+    // The disk has the next piece while this one is hashed and sent.
+    let ahead = read(0);
     try {
       const stream = new DigestStream();
       const pieces: Sha256[] = [];
       for (let index = 0; index * pieceSize < size; index++) {
-        const { offset, length } = pieceRange({ size }, index);
-        const bytes = Buffer.allocUnsafe(length);
-        const { bytesRead } = await file.read(bytes, 0, length, offset);
-        if (bytesRead !== length) return;
-        const sha = sha256(bytes);
+        const bytes = await ahead;
+        if (bytes === undefined) return;
+        ahead = read(index + 1);
+        const sha = hashBoth(bytes, stream);
         pieces.push(sha);
-        stream.update(bytes);
-        yield { sha, bytes, pack: null };
+        yield { sha, bytes, pack: null, release: () => buffers.give(bytes) };
       }
       const object: LargeObject = { kind: 'large', digest, size, pieces };
       if (stream.digest() !== digest) return;
@@ -173,19 +189,21 @@ export class Uploader {
       this.#context.view.keepPieces(object);
       this.#context.progress.objectsDone++;
     } finally {
+      await ahead.catch(() => undefined);
       await file.close();
     }
   }
 
   async #send(parcel: Parcel, list: boolean): Promise<void> {
     const { progress } = this.#context;
-    const { bytes, pack, sha } = parcel;
+    const { bytes, pack, release, sha } = parcel;
     if (!(await this.#isThere(sha, bytes.length, list))) {
-      await this.#storage.write(blobKey(sha), bytes);
+      await this.#storage.write(blobKey(sha), bytes, release === null ? {} : { onReleased: release });
       this.#sent.add(sha);
       progress.moved(bytes.length);
     } else {
       progress.bytes -= bytes.length;
+      release?.();
     }
     if (pack === null) return;
     await this.#storage.write(packKey(sha), Buffer.from(encodeIndex(pack.objects)));
@@ -201,4 +219,22 @@ export class Uploader {
     if (list) return (await view.blobs()).get(sha) === size;
     return (await this.#storage.stat(blobKey(sha)))?.size === size;
   }
+}
+
+/** Undefined where the file does not have it. */
+async function readRange(file: DirectFile, range: Range, buffers: TransferBuffers): Promise<Buffer | undefined> {
+  if (range.length <= 0) return undefined;
+  const bytes = buffers.take().subarray(0, range.length);
+  return (await file.read(bytes, range.offset)) === range.length ? bytes : undefined;
+}
+
+/** The SHA-256 of a piece, which goes into the digest of the whole as well. */
+function hashBoth(bytes: Buffer, whole: DigestStream): Sha256 {
+  const hash = createHash('sha256');
+  for (let start = 0; start < bytes.length; start += hashedAtOnce) {
+    const part = bytes.subarray(start, start + hashedAtOnce);
+    hash.update(part);
+    whole.update(part);
+  }
+  return hash.digest('hex') as Sha256;
 }

@@ -120,13 +120,14 @@ export async function fetchRuns(
   project: Project,
   plan: Plan,
   access: RemoteAccess,
-  options: TransferOptions,
+  options: TransferOptions & { readonly isReadSoon: boolean },
 ): Promise<Result<TransferReport, CommandFailure>> {
   return using(access, options.signal, async (storage) => {
     const view = new RemoteView(storage, null);
     const wanted = options.all ? [...(await view.runs()).values()] : await remoteRuns(project, plan, view);
     const missing = wanted.filter((run) => !isHere(project, run));
-    const puller = new Puller(storage, project.store.sharing(), { key: access.key, onProgress: options.onProgress });
+    const { isReadSoon, onProgress } = options;
+    const puller = new Puller(storage, project.store.sharing(), { key: access.key, onProgress, isReadSoon });
     await puller.pull(missing);
     return { ...puller.report, known: wanted.length - missing.length };
   });

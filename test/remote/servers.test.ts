@@ -23,7 +23,7 @@ import {
   startWebdav,
   webdavUser,
 } from './servers.ts';
-import type { Certificate, Misbehaviour, Running } from './servers.ts';
+import type { Certificate, Misbehaviour, Mistake, Running } from './servers.ts';
 
 const rig = useRig();
 const base = mkdtempSync(join(tmpdir(), 'dagrun-remote-'));
@@ -133,6 +133,13 @@ describe('S3', () => {
   });
 });
 
+/** Of the answers that bring blobs. */
+function everyOtherBlob(mistake: Mistake): Misbehaviour {
+  let answers = 0;
+  return ({ method, path }) =>
+    method === 'GET' && path.includes('blobs/') && answers++ % 2 === 0 ? mistake : undefined;
+}
+
 describe('between here and an S3 server', () => {
   /** Every mistake once or twice, on requests about the given folder. */
   const cases: readonly (readonly [string, 'push' | 'pull', Misbehaviour])[] = [
@@ -144,16 +151,8 @@ describe('between here and an S3 server', () => {
         method === 'PUT' && path.includes('blobs') && count % 2 === 0 ? 'cut-upload' : undefined,
     ],
     ['errors while pulling', 'pull', (_asked, count) => (count % 3 === 1 ? 'error' : undefined)],
-    [
-      'connections cut in the middle',
-      'pull',
-      ({ path }, count) => (path.includes('blobs') && count % 2 === 0 ? 'cut' : undefined),
-    ],
-    [
-      'bodies that end early',
-      'pull',
-      ({ path }, count) => (path.includes('blobs') && count % 2 === 0 ? 'truncate' : undefined),
-    ],
+    ['connections cut in the middle', 'pull', everyOtherBlob('cut')],
+    ['bodies that end early', 'pull', everyOtherBlob('truncate')],
   ];
 
   (available.s3 ? it : it.skip).each(cases)('%s: nothing is lost', async (name, when, misbehave) => {
