@@ -12,7 +12,6 @@ const longestPause = 2000;
 export class Flight {
   readonly job: Job;
   readonly output: JobOutput;
-  readonly log: JobLog;
   readonly result: Promise<JobResult>;
   /** What it is known by; empty until it is about to be submitted. */
   token = '';
@@ -39,13 +38,13 @@ export class Flight {
   /** What it has left elsewhere is being fetched, or was. */
   fetching = false;
   #nextLook = 0;
+  #log: JobLog | undefined;
   #tail: Tail | undefined;
   readonly #resolve: (result: JobResult) => void;
 
   constructor(job: Job, output: JobOutput) {
     this.job = job;
     this.output = output;
-    this.log = new JobLog(job.logPath, output);
     let resolve: (result: JobResult) => void = () => undefined;
     this.result = new Promise((settle) => (resolve = settle));
     this.#resolve = resolve;
@@ -54,7 +53,23 @@ export class Flight {
   /** `output`: path of what the job's commands write, without their position. A job that is submitted anew gets another one. */
   seat(token: string, output: string): void {
     this.token = token;
-    this.#tail = new Tail(output, this.job.cmd, this.log);
+    this.#tail = new Tail(output, this.job.cmd, () => this.log);
+  }
+
+  /** Opened when there is something to write, or the job begins: jobs that wait are many, and files that are open few. */
+  get log(): JobLog {
+    return this.#open();
+  }
+
+  #open(): JobLog {
+    return (this.#log ??= new JobLog(this.job.logPath, this.output));
+  }
+
+  /** It was seen at work. */
+  begin(now: number): void {
+    if (this.beganAt !== undefined) return;
+    this.beganAt = now;
+    this.#open();
   }
 
   /** The submission that it is part of. */
@@ -84,7 +99,7 @@ export class Flight {
     this.row = row;
     this.id ??= row.id;
     this.missing = 0;
-    if (row.state === 'RUNNING' || row.state === 'COMPLETING') this.beganAt ??= now;
+    if (row.state === 'RUNNING' || row.state === 'COMPLETING') this.begin(now);
     if (row.state !== 'PENDING' || before?.reason === row.reason) return;
     const why = row.reason === 'None' ? '' : ` (${row.reason})`;
     this.output.progress(0, `queued as Slurm job ${row.id}${why}`);

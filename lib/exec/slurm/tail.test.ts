@@ -19,7 +19,7 @@ describe('the output of a job', () => {
   it('comes command by command, and what is large of it goes with the job', async () => {
     const output = { line: (line: string) => lines.push(line), progress: () => undefined };
     const log = new JobLog(join(folder, 'log'), output);
-    const tail = new Tail(join(folder, 'out.7'), ['first', 'second'], log);
+    const tail = new Tail(join(folder, 'out.7'), ['first', 'second'], () => log);
     tail.look();
     const large = `${'x'.repeat(999)}\n`.repeat(100);
     writeFileSync(join(folder, 'out.7.0'), large);

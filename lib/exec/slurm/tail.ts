@@ -16,13 +16,13 @@ const piece = Buffer.allocUnsafeSlow(pieceSize);
 export class Tail {
   readonly #path: string;
   readonly #cmd: readonly string[];
-  readonly #log: JobLog;
+  readonly #log: () => JobLog;
   readonly #large: string[] = [];
   #index = -1;
   #offset = 0;
 
   /** `path`: of the files, without the position of their command. */
-  constructor(path: string, cmd: readonly string[], log: JobLog) {
+  constructor(path: string, cmd: readonly string[], log: () => JobLog) {
     this.#path = path;
     this.#cmd = cmd;
     this.#log = log;
@@ -37,7 +37,7 @@ export class Tail {
       this.#finishFile();
       this.#index++;
       this.#offset = 0;
-      this.#log.echo(this.#cmd[this.#index] ?? '');
+      this.#log().echo(this.#cmd[this.#index] ?? '');
     }
   }
 
@@ -55,7 +55,7 @@ export class Tail {
   #finishFile(): void {
     while (this.#read(mostAtOnce));
     if (this.#offset > mostLeft) this.#large.push(this.#current);
-    this.#log.endCommand();
+    this.#log().endCommand();
   }
 
   #hasNext(): boolean {
@@ -81,7 +81,7 @@ export class Tail {
         if (read === 0) break;
         this.#offset += read;
         done += read;
-        this.#log.write(piece.subarray(0, read));
+        this.#log().write(piece.subarray(0, read));
       }
     } finally {
       closeSync(descriptor);

@@ -138,7 +138,7 @@ export class Tower {
     const waiting = [...this.#flights].filter((flight) => flight.beganAt === undefined && flight.token !== '');
     const batches = new Set(waiting.map(({ batch }) => batch));
     const claimed = new Set([...batches].flatMap((batch) => this.#options.desk.claimed(batch)));
-    for (const flight of waiting) if (claimed.has(flight.token)) flight.beganAt = now;
+    for (const flight of waiting) if (claimed.has(flight.token)) flight.begin(now);
   }
 
   #anySubmitted(): boolean {
