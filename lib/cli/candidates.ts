@@ -1,9 +1,8 @@
 // What may stand where the cursor is: the words of a command line up to there in, candidates out. Knows neither shells nor where the names of
 // stages come from.
 
-import { globalOptions } from './command.ts';
+import { globalOptions, splitCommand } from './command.ts';
 import type { Command, OptionSpec } from './command.ts';
-import { splitCommand } from './commands.ts';
 
 export interface Candidate {
   readonly text: string;

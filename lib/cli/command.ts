@@ -85,3 +85,13 @@ export function renderHelp(command: Command): string {
     '',
   ].join('\n');
 }
+
+/** Global options may stand before the command: `dagrun -C dir --file dvc.yaml repro`. */
+export function splitCommand(argv: readonly string[]): { name: string | undefined; rest: readonly string[] } {
+  for (let index = 0; index < argv.length; index++) {
+    const arg = argv[index]!;
+    if (!arg.startsWith('-')) return { name: arg, rest: [...argv.slice(0, index), ...argv.slice(index + 1)] };
+    if (arg === '-C' || arg === '--dir' || arg === '--file') index++;
+  }
+  return { name: undefined, rest: argv };
+}

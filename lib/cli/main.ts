@@ -8,9 +8,9 @@ import type { CommandFailure, ExitCode } from '../core/failure.ts';
 import { codeOf, err, messageOf, ok } from '../core/result.ts';
 import type { Result } from '../core/result.ts';
 import { suggest } from '../core/suggest.ts';
-import { globalOptions, renderHelp, toParseArgs } from './command.ts';
+import { globalOptions, renderHelp, splitCommand, toParseArgs } from './command.ts';
 import type { CliIo, Command, Invocation } from './command.ts';
-import { commands, splitCommand } from './commands.ts';
+import { commands } from './commands.ts';
 
 declare const __DAGRUN_VERSION__: string;
 

@@ -10,11 +10,10 @@ import type { Testbed } from '../store/testbed.ts';
 import { collectRemote } from './collect.ts';
 import type { RemoteGcReport } from './collect.ts';
 import { FileStorage } from './file-storage.ts';
-import type { Piece } from './piece.ts';
+import type { Piece, Range, Storage, StoredFile } from './storage.ts';
 import { RemoteFault } from './problem.ts';
 import { Puller } from './pull.ts';
 import { Pusher } from './push.ts';
-import type { Range, Storage, StoredFile } from './storage.ts';
 
 await loadDigest();
 

@@ -10,9 +10,8 @@ import { codeOf, messageOf } from '../core/result.ts';
 import type { TransferBuffers } from '../core/transfer-buffers.ts';
 import { partKey } from './keys.ts';
 import { collectPiece } from './piece.ts';
-import type { Piece } from './piece.ts';
+import type { ListOptions, Piece, Range, Storage, StoredFile, WriteOptions } from './storage.ts';
 import { RemoteFault } from './problem.ts';
-import type { ListOptions, Range, Storage, StoredFile, WriteOptions } from './storage.ts';
 
 /** From so many bytes on a file is written past the page cache. */
 const large = 4 << 20;

@@ -6,10 +6,9 @@ import type { IncomingMessage } from 'node:http';
 import { codeOf, messageOf } from '../core/result.ts';
 import type { TransferBuffers } from '../core/transfer-buffers.ts';
 import { collectPiece } from './piece.ts';
-import type { Piece } from './piece.ts';
+import type { Piece, Range, Storage, StoredFile } from './storage.ts';
 import { RemoteFault } from './problem.ts';
 import { readOnlyFault } from './retry.ts';
-import type { Range, Storage, StoredFile } from './storage.ts';
 import { certificateFault } from './tls.ts';
 
 export interface HttpOptions {

@@ -4,9 +4,8 @@ import { createRequire } from 'node:module';
 import { messageOf } from '../core/result.ts';
 import type { TransferBuffers } from '../core/transfer-buffers.ts';
 import { collectPiece } from './piece.ts';
-import type { Piece } from './piece.ts';
+import type { Piece, Range, Storage, StoredFile } from './storage.ts';
 import { RemoteFault, isKind } from './problem.ts';
-import type { Range, Storage, StoredFile } from './storage.ts';
 import { findCertificateFault, startRelay } from './tls.ts';
 
 /** What is used of the package; its own declarations are not there where it is not installed. */

@@ -5,12 +5,7 @@ import { createHash } from 'node:crypto';
 import { TransferBuffers } from '../core/transfer-buffers.ts';
 import type { Sha256 } from './keys.ts';
 import { pieceSize } from './storage.ts';
-
-/** The bytes lie in a buffer of those that were handed over, and go back there after their use. */
-export interface Piece {
-  readonly bytes: Buffer;
-  readonly sha: Sha256;
-}
+import type { Piece } from './storage.ts';
 
 export function pieceBuffers(): TransferBuffers {
   return new TransferBuffers(pieceSize);

@@ -9,7 +9,7 @@ import { register } from './activity.ts';
 import { FileStorage } from './file-storage.ts';
 import { HttpStorage } from './http-storage.ts';
 import { collectPiece } from './piece.ts';
-import type { Piece } from './piece.ts';
+import type { Piece } from './storage.ts';
 import { RemoteFault } from './problem.ts';
 import { RetryingStorage, usualRetries } from './retry.ts';
 

@@ -2,9 +2,8 @@
 
 import { randomInt } from 'node:crypto';
 import type { TransferBuffers } from '../core/transfer-buffers.ts';
-import type { Piece } from './piece.ts';
+import type { ListOptions, Piece, Range, RemoveOptions, Storage, StoredFile, WriteOptions } from './storage.ts';
 import { RemoteFault, isKind } from './problem.ts';
-import type { ListOptions, Range, RemoveOptions, Storage, StoredFile, WriteOptions } from './storage.ts';
 
 export interface RetryOptions {
   /** In all, the first included. */

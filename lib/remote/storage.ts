@@ -2,7 +2,7 @@
 // Knows nothing of runs, objects or packs.
 
 import type { TransferBuffers } from '../core/transfer-buffers.ts';
-import type { Piece } from './piece.ts';
+import type { Sha256 } from './keys.ts';
 
 /** No file on a remote is larger, but for listings: memory is bounded by this times the transfers at a time. */
 export const pieceSize = 16 << 20;
@@ -34,6 +34,12 @@ export interface ListOptions {
 export interface RemoveOptions {
   /** False: asked once, and not for long. Default: true. */
   readonly patient: boolean;
+}
+
+/** The bytes lie in a buffer of those that were handed over, and go back there after their use. */
+export interface Piece {
+  readonly bytes: Buffer;
+  readonly sha: Sha256;
 }
 
 /** Keys are relative, with `/` between parts. Every function throws RemoteFault. */
