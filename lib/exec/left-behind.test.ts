@@ -12,7 +12,10 @@ const dead = { host: currentOwner().host, pid: 123, startTime: `test-${process.p
 /** A shell that says when it is ready, with the marker of a runner. */
 async function startMarked(marker: string, script: string): Promise<ChildProcess> {
   const env = { PATH: process.env['PATH'] ?? '/usr/bin:/bin', [markerName]: marker };
-  const child = spawn('/bin/sh', ['-c', `${script}; echo ready; while :; do sleep 1; done`], { env, stdio: ['ignore', 'pipe', 'ignore'] });
+  const child = spawn('/bin/sh', ['-c', `${script}; echo ready; while :; do sleep 1; done`], {
+    env,
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
   await once(child.stdout, 'data');
   // The shell's own commands may hold it a little longer.
   child.stdout.destroy();
