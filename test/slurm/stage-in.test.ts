@@ -461,7 +461,7 @@ onSlurm('stages on nodes that share no file system', () => {
           ...commandLines(),
         ].join('\n');
         expect(shown).toContain('stage-job');
-        const folders = [cluster.folder, join(rig.root, '.dagrun'), join(rig.root, 'cache/logs')];
+        const folders = [cluster.folder, join(rig.root, '.dagrun'), join(rig.root, 'cache')];
         const isOpen = (path: string): boolean => (statSync(path).mode & 0o077) !== 0;
         const holding = [`"${secret}"`, signing].flatMap((text) => holders(text, ...folders));
         const exposed = holding.filter(isOpen);

@@ -154,7 +154,8 @@ signal() {
 }
 gone() {
   _tries=$1
-  while marked -q; do
+  # Twice: a process has no environment for the moment in which it changes its program.
+  while marked -q || marked -q; do
     [ "$_tries" -gt 0 ] || return 1
     _tries=$((_tries - 1))
     sleep 0.1
