@@ -1,7 +1,8 @@
 // Small real things for the tests of evaluation and latency: definitions, a training history, a prepared data set, models on disk.
 
+import { afterAll } from '@jest/globals';
 import { spawnSync, type SpawnSyncReturns } from 'node:child_process';
-import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -115,9 +116,16 @@ export function writeDataset(folder: string, { shape, classes, counts }: Dataset
   return manifest;
 }
 
-/** A new folder of the system's place for temporary files. */
+const folders: string[] = [];
+afterAll(() => {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+});
+
+/** A new folder of the system's place for temporary files, there until the tests of the file are over. */
 export function temporaryFolder(): string {
-  return mkdtempSync(join(tmpdir(), 'dagrun-evaluation-'));
+  const folder = mkdtempSync(join(tmpdir(), 'dagrun-evaluation-'));
+  folders.push(folder);
+  return folder;
 }
 
 export interface ProgramContext {

@@ -196,6 +196,10 @@ export class Cluster {
 
   async stop(): Promise<void> {
     this.#ask('scancel', ['--full', '-u', String(process.getuid?.() ?? '')]);
+    // Without its node's daemon a job would live on; with a node that was killed before it is not waited for.
+    const deadline = performance.now() + 5000;
+    while (this.#ask('squeue', ['-h']) !== '' && performance.now() < deadline)
+      await new Promise((resolve) => setTimeout(resolve, 100));
     const left = this.#daemons.keys();
     await Promise.all([...left].map((name) => this.kill(name as NodeName)));
     rmSync(this.#folder, { recursive: true, force: true });
