@@ -9,12 +9,12 @@ import { codeOf, err } from '../core/result.ts';
 import type { Result } from '../core/result.ts';
 import type { Fingerprint } from '../plan/parts.ts';
 import type { RunEntry } from '../plan/record.ts';
+import { moveInto } from './arrivals.ts';
 import { fsyncAsync, openRegular, readWhole, writeWhole } from './bytes.ts';
 import { decodeRunEntry, encodeRunEntry, resultDigest } from './entry.ts';
 import type { Layout } from './layout.ts';
 import { listNames, listResults, listRuns, parseMarker } from './list.ts';
 import type { RunName } from './list.ts';
-import { moveInto } from './arrivals.ts';
 import { ioProblem } from './problem.ts';
 import type { Warnings } from './problem.ts';
 

@@ -48,6 +48,12 @@ export function tokenOf(batch: string, position: number): string {
   return `${batch}.${position}`;
 }
 
+/** The batch and the place of what tokenOf() made. */
+export function partsOf(token: string): readonly [batch: string, position: string] {
+  const [batch = '', position = ''] = token.split('.');
+  return [batch, position];
+}
+
 export class Desk {
   readonly #root: string;
   readonly ends: string;
@@ -66,7 +72,7 @@ export class Desk {
 
   /** Absolute path of a file of the job; `name` of the kind is what script.ts calls it. */
   file(token: string, name: string): string {
-    const [batch = '', position = ''] = token.split('.');
+    const [batch, position] = partsOf(token);
     return `${this.batchFolder(batch)}/${name}.${position}`;
   }
 
@@ -87,7 +93,7 @@ export class Desk {
 
   /** The job is done with: if it would start now it finds that it is too late, and ends. */
   close(token: string): void {
-    const [batch = '', position = ''] = token.split('.');
+    const [batch, position] = partsOf(token);
     const open = this.#open.get(batch);
     if (open?.delete(token) !== true) return;
     this.#tryClaim(token);
@@ -126,7 +132,7 @@ export class Desk {
     const batches = list(`${this.#root}/jobs`);
     const known = new Set(batches);
     // A job that was given up may have come to its end when its batch was gone.
-    const late = list(this.ends).filter((token) => !known.has(token.split('.', 1)[0]!));
+    const late = list(this.ends).filter((token) => !known.has(partsOf(token)[0]));
     for (const token of late) rmSync(`${this.ends}/${token}`, { force: true });
     return batches.flatMap((batch) => {
       const read = (name: string): string | undefined => readTextIfExists(`${this.batchFolder(batch)}/${name}`);
@@ -147,10 +153,10 @@ export class Desk {
   idOf(token: string): string | undefined {
     const claimed = this.#claim(token) ?? '';
     if (/^\d+(_\d+)?$/.test(claimed)) return claimed;
-    const [batch = token, position] = token.split('.');
+    const [batch, position] = partsOf(token);
     const id = readTextIfExists(`${this.batchFolder(batch)}/id`)?.trim() ?? '';
     const isArray = id.endsWith('_');
-    return id === '' ? undefined : isArray ? `${id}${position ?? ''}` : id;
+    return id === '' ? undefined : isArray ? `${id}${position}` : id;
   }
 
   /** True where the job has not begun, and never will now. */

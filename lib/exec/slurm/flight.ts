@@ -3,6 +3,7 @@
 import type { Job, JobOutput, JobResult } from '../../plan/ports.ts';
 import { JobLog } from '../log.ts';
 import type { QueueRow } from './client.ts';
+import { partsOf } from './desk.ts';
 import { Tail } from './tail.ts';
 
 /** Milliseconds between two looks at the output of a job at work: a tenth of the time that it has run, within these. */
@@ -74,7 +75,7 @@ export class Flight {
 
   /** The submission that it is part of. */
   get batch(): string {
-    return this.token.split('.', 1)[0]!;
+    return partsOf(this.token)[0];
   }
 
   look(now: number): void {
