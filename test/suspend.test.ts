@@ -70,6 +70,8 @@ const usable =
     const { shell, type } = startShell('repro', '-j', '2');
     const one = await rig.started('one');
     await shell.waitFor(() => rig.has('beats'));
+    // What runs is drawn a moment after it began: before that there is no cursor to hide.
+    await shell.waitFor(() => shell.stdout.includes('\u001b[?25l'));
     const all = [runnerPid(), one.pid, pidIn('stray'), pidIn('shell')];
     expect(all.filter(isStopped)).toEqual([]);
     type('\u001a');
