@@ -22,7 +22,7 @@ export const command: Command = {
   run: async (invocation) => {
     const project = await open(invocation);
     if (!project.ok) return project;
-    return usingCache(project.value, 'fetch', () => fetchInto(project.value, invocation, { isReadSoon: false }));
+    return usingCache(project.value, 'fetch', () => fetchInto(project.value, invocation, { isCheckedOut: false }));
   },
 };
 
@@ -30,7 +30,7 @@ export const command: Command = {
 export async function fetchInto(
   project: Project,
   invocation: Invocation,
-  { isReadSoon }: { readonly isReadSoon: boolean },
+  { isCheckedOut }: { readonly isCheckedOut: boolean },
 ): Promise<Result<ExitCode, CommandFailure>> {
   const selected = planTargets(project, invocation.args);
   if (!selected.ok) return selected;
@@ -38,7 +38,12 @@ export async function fetchInto(
   if (!access.ok) return access;
   const { onProgress, end } = drawProgress(invocation);
   const done = await interruptible((signal) =>
-    fetchRuns(project, selected.value, access.value, { all: isSet(invocation, 'all'), isReadSoon, signal, onProgress }),
+    fetchRuns(project, selected.value, access.value, {
+      all: isSet(invocation, 'all'),
+      isCheckedOut,
+      signal,
+      onProgress,
+    }),
   );
   end();
   if (!done.ok) return done;

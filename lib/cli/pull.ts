@@ -28,7 +28,7 @@ export const command: Command = {
 };
 
 async function perform(project: Project, invocation: Invocation): Promise<Result<ExitCode, CommandFailure>> {
-  const fetched = await fetchInto(project, invocation, { isReadSoon: true });
+  const fetched = await fetchInto(project, invocation, { isCheckedOut: true });
   if (!fetched.ok) return fetched;
   const selected = planTargets(project, invocation.args);
   if (!selected.ok) return selected;

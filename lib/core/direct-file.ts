@@ -62,6 +62,11 @@ export class DirectFile {
     await turn;
   }
 
+  /** Makes it an empty file, which it is not for long where writes are under way. */
+  empty(): Promise<void> {
+    return this.#plain.truncate();
+  }
+
   /** Waits until all is on the disk. */
   sync(): Promise<void> {
     return this.#plain.sync();

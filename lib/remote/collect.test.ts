@@ -48,7 +48,7 @@ async function pull(storage: Storage, entry: RunEntry): Promise<readonly string[
   const other = makeTestbed();
   try {
     const puller = new Puller(storage, other.store.sharing(), { key: null, onProgress });
-    await puller.pull([entry]);
+    await puller.pull([entry], () => false);
     const contents = entry.outs.map((out) => out.content);
     return other.store.holds(contents) ? [] : puller.report.skipped;
   } finally {

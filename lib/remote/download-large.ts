@@ -1,15 +1,14 @@
 // One large object: its pieces come in parallel into one file, in which an interrupted pull has left some of them.
 
 import { createHash } from 'node:crypto';
-import { DirectFile } from '../core/direct-file.ts';
 import { DigestStream } from '../core/digest.ts';
 import type { Digest } from '../core/digest.ts';
-import { codeOf } from '../core/result.ts';
 import type { TransferBuffers } from '../core/transfer-buffers.ts';
 import { pieceRange } from './contents.ts';
 import type { LargeObject } from './contents.ts';
 import { blobKey } from './keys.ts';
 import type { Sha256 } from './keys.ts';
+import type { Incoming } from './local.ts';
 import { inParallel } from './pool.ts';
 import { isKind } from './problem.ts';
 import type { Progress } from './progress.ts';
@@ -44,26 +43,15 @@ export class LargeDownload {
     this.#buffers = buffers;
   }
 
-  /** The digest of the whole, or what is wrong with a piece. The file at `path` has what came; `isPlain`: also in the page cache. */
-  async run(path: string, options: { readonly isPlain: boolean }): Promise<Digest | string> {
-    const file = await openPartial(path, options);
-    try {
-      return await this.#readPieces(file);
-    } finally {
-      await file.close();
-    }
-  }
-
-  /** Pieces are hashed in their order; who is early waits, so memory stays bounded. */
-  async #readPieces(file: DirectFile): Promise<Digest | string> {
+  /** The digest of the whole, or what is wrong with a piece. Pieces are hashed in their order; who is early waits, so memory stays bounded. */
+  async run(file: Incoming): Promise<Digest | string> {
     const stream = new DigestStream();
-    const { size: kept } = await file.stat();
     let problem: string | undefined;
     await inParallel(this.#turns(), this.#storage.jobs, async ({ sha, range, before, done }) => {
       try {
-        const piece = problem === undefined ? await this.#readPiece(file, kept, sha, range) : undefined;
+        const piece = problem === undefined ? await this.#readPiece(file, sha, range) : undefined;
         await Promise.all([
-          piece?.isNew === true ? file.write(piece.bytes, range.offset) : undefined,
+          piece === undefined ? undefined : file.write(piece.bytes, range.offset, { isKept: !piece.isNew }),
           before.then(() => {
             if (piece === undefined) problem ??= damaged(this.#object.digest);
             else stream.update(piece.bytes);
@@ -90,14 +78,13 @@ export class LargeDownload {
     }
   }
 
-  /** From the file, where an earlier pull has left it (`kept` bytes); otherwise from the remote. Undefined where it cannot be had. */
+  /** From the file, where an earlier pull has left it; otherwise from the remote. Undefined where it cannot be had. */
   async #readPiece(
-    file: DirectFile,
-    kept: number,
+    file: Incoming,
     sha: Sha256,
     range: Range,
   ): Promise<{ readonly bytes: Buffer; readonly isNew: boolean } | undefined> {
-    const there = range.offset + range.length <= kept ? await this.#readKept(file, sha, range) : undefined;
+    const there = range.offset + range.length <= file.kept ? await this.#readKept(file, sha, range) : undefined;
     if (there !== undefined) {
       this.#progress.bytes -= range.length;
       return { bytes: there, isNew: false };
@@ -114,20 +101,11 @@ export class LargeDownload {
     return undefined;
   }
 
-  async #readKept(file: DirectFile, sha: Sha256, range: Range): Promise<Buffer | undefined> {
+  async #readKept(file: Incoming, sha: Sha256, range: Range): Promise<Buffer | undefined> {
     const bytes = this.#buffers.take().subarray(0, range.length);
     const count = await file.read(bytes, range.offset);
     if (count === range.length && createHash('sha256').update(bytes).digest('hex') === sha) return bytes;
     this.#buffers.give(bytes);
     return undefined;
-  }
-}
-
-async function openPartial(path: string, options: { readonly isPlain: boolean }): Promise<DirectFile> {
-  try {
-    return await DirectFile.open(path, 'r+', options);
-  } catch (error) {
-    if (codeOf(error) !== 'ENOENT') throw error;
-    return DirectFile.open(path, 'w+', { ...options, mode: 0o600 });
   }
 }

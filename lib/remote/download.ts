@@ -1,9 +1,6 @@
 // Downloading objects: small ones from their packs, neighbours in one request; large ones piece by piece into one file, which an
 // interrupted pull leaves behind for the next one. Nothing enters the cache whose SHA-256 and digest are not what was recorded.
 
-import { rmSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import { digestBytes } from '../core/digest.ts';
 import type { Digest } from '../core/digest.ts';
 import { codeOf, messageOf } from '../core/result.ts';
@@ -36,18 +33,15 @@ export class Downloader {
   readonly #storage: Storage;
   readonly #local: LocalCache;
   readonly #progress: Progress;
-  readonly #isReadSoon: boolean;
 
-  /** `isReadSoon`: large objects stay in memory, as far as the system can keep them there. */
-  constructor(storage: Storage, local: LocalCache, progress: Progress, isReadSoon: boolean) {
+  constructor(storage: Storage, local: LocalCache, progress: Progress) {
     this.#storage = storage;
     this.#local = local;
     this.#progress = progress;
-    this.#isReadSoon = isReadSoon;
   }
 
-  /** Brings the objects into the cache. Those that cannot be had, each with the reason. */
-  async download(objects: readonly Located[]): Promise<ReadonlyMap<Digest, string>> {
+  /** Brings the objects into the cache. `copied`: of which the workspace gets copies soon. Those that cannot be had, each with the reason. */
+  async download(objects: readonly Located[], copied: ReadonlySet<Digest>): Promise<ReadonlyMap<Digest, string>> {
     const lost = new Map<Digest, string>();
     const stretches = stretchesOf(objects.filter((object) => object.kind === 'packed'));
     const large = objects.filter((object) => object.kind === 'large');
@@ -57,7 +51,10 @@ export class Downloader {
     await inParallel(stretches, this.#storage.jobs, (stretch) => this.#readStretch(stretch, lost));
     const buffers = pieceBuffers();
     // One after the other: the pieces of each come in parallel.
-    for (const object of large) await this.#readLarge(object, buffers, lost);
+    for (const object of large) {
+      const why = await this.#readLarge(object, buffers, copied.has(object.digest));
+      if (why !== undefined) lost.set(object.digest, why);
+    }
     return lost;
   }
 
@@ -100,24 +97,28 @@ export class Downloader {
     }
   }
 
-  async #readLarge(object: LargeObject, buffers: TransferBuffers, lost: Map<Digest, string>): Promise<void> {
-    const { digest } = object;
-    const path = this.#local.partialPath(digest);
+  /** Why it cannot be had; undefined where it is in the cache now. */
+  async #readLarge(object: LargeObject, buffers: TransferBuffers, isCopiedSoon: boolean): Promise<string | undefined> {
+    const { digest, size } = object;
     try {
-      await mkdir(dirname(path), { recursive: true });
-      const download = new LargeDownload(object, this.#storage, this.#progress, buffers);
-      const end = await download.run(path, { isPlain: this.#isReadSoon });
-      if (end !== digest) {
-        rmSync(path, { force: true });
-        lost.set(digest, end.startsWith('object') ? end : damaged(digest));
-        return;
+      const incoming = await this.#local.receive(digest, { isCopiedSoon });
+      try {
+        const end = await new LargeDownload(object, this.#storage, this.#progress, buffers).run(incoming);
+        if (end !== digest) {
+          await incoming.discard();
+          return end.startsWith('object') ? end : damaged(digest);
+        }
+        if (this.#local.has(digest, size)) await incoming.discard();
+        else taken(await incoming.store());
+      } finally {
+        await incoming.close();
       }
-      if (!this.#local.has(digest, object.size)) taken(await this.#local.takeFile(path, digest));
-      this.#progress.objectsDone++;
     } catch (error) {
       if (codeOf(error) === undefined) throw error;
       throw localFault(messageOf(error));
     }
+    this.#progress.objectsDone++;
+    return undefined;
   }
 
   async #readOrMiss(key: string, range: Range): Promise<Buffer | undefined> {

@@ -8,6 +8,22 @@ import type { StoreProblem } from '../plan/ports.ts';
 import type { RunEntry } from '../plan/record.ts';
 import type { RunKey } from './keys.ts';
 
+/** A large object that comes piece by piece, in any order. Throws what the file system says. */
+export interface Incoming {
+  /** Bytes that are there already. Whether they are the right ones is for the caller to see. */
+  readonly kept: number;
+  /** Fills `bytes` from `position` on; how many there were, fewer only where what is kept ends. */
+  read(bytes: Buffer, position: number): Promise<number>;
+  /** `isKept`: they were read from here. When it ends nothing reads the bytes any more. */
+  write(bytes: Uint8Array, position: number, options: { readonly isKept: boolean }): Promise<void>;
+  /** Puts it into the cache: all has come, and its bytes are those of the digest. */
+  store(): Promise<Result<void, StoreProblem>>;
+  /** Removes what has come: it is not what it should be. */
+  discard(): Promise<void>;
+  /** To be called in any case, in the end: what was neither stored nor discarded stays for the next try. */
+  close(): Promise<void>;
+}
+
 export interface LocalCache {
   /** True where an object of that size is there. */
   has(digest: Digest, size: number): boolean;
@@ -20,10 +36,8 @@ export interface LocalCache {
   decodeEntry(text: string, run: RunKey): Result<RunEntry, string>;
   /** A file name for a group. */
   encodeName(group: string): string;
-  /** Where a large object is put together: the same path each time, so that what an interrupted pull left is gone on from. */
-  partialPath(digest: Digest): string;
-  /** Takes over a file whose bytes are those of the digest. */
-  takeFile(path: string, digest: Digest): Promise<Result<void, StoreProblem>>;
+  /** Begins to take in a large object, or goes on with what an interrupted pull left of it. `isCopiedSoon`: the workspace gets a copy of it. */
+  receive(digest: Digest, options: { readonly isCopiedSoon: boolean }): Promise<Incoming>;
   /** Stores bytes, each under the digest that they are known to have. */
   takeBytes(
     objects: readonly { readonly digest: Digest; readonly bytes: Uint8Array }[],

@@ -24,8 +24,6 @@ export interface PullOptions {
   /** Only what was signed with this key counts; null: everything does. */
   readonly key: string | null;
   readonly onProgress: OnProgress;
-  /** False: what comes is to be kept, and nobody reads it for now; large objects need not stay in memory then. Default: true. */
-  readonly isReadSoon?: boolean;
 }
 
 const batchRuns = 500;
@@ -51,33 +49,39 @@ export class Puller {
     this.#local = local;
     this.#key = options.key;
     this.#progress = new Progress('pulling', options.onProgress);
-    this.#downloader = new Downloader(storage, local, this.#progress, options.isReadSoon ?? true);
+    this.#downloader = new Downloader(storage, local, this.#progress);
   }
 
   get report(): TransferReport {
     return this.#progress.report();
   }
 
-  /** Whether any of the runs is in the cache now because of this. */
-  async pull(runs: readonly RunKey[]): Promise<boolean> {
+  /** Whether any of the runs is in the cache now because of this. `isCopiedSoon`: the workspace gets copies of what the run has made. */
+  async pull(runs: readonly RunKey[], isCopiedSoon: (run: RunKey) => boolean): Promise<boolean> {
     const before = this.#progress.runsDone;
     this.#progress.runs += runs.length;
     for (let start = 0; start < runs.length; start += batchRuns)
-      await this.#pullBatch(runs.slice(start, start + batchRuns));
+      await this.#pullBatch(runs.slice(start, start + batchRuns), isCopiedSoon);
     return this.#progress.runsDone > before;
   }
 
-  async #pullBatch(runs: readonly RunKey[]): Promise<void> {
+  async #pullBatch(runs: readonly RunKey[], isCopiedSoon: (run: RunKey) => boolean): Promise<void> {
     const found: Found[] = [];
     await inParallel(runs, this.#storage.jobs, async (run) => {
       const one = await this.#find(run);
       if (one !== undefined) found.push(one);
     });
     const needs = new Map<Digest, Located>();
-    for (const { objects } of found) {
-      for (const object of objects) if (!this.#local.has(object.digest, object.size)) needs.set(object.digest, object);
+    const copied = new Set<Digest>();
+    for (const { run, objects } of found) {
+      const isCopied = isCopiedSoon(run);
+      for (const object of objects) {
+        if (this.#local.has(object.digest, object.size)) continue;
+        needs.set(object.digest, object);
+        if (isCopied) copied.add(object.digest);
+      }
     }
-    const lost = await this.#downloader.download([...needs.values()]);
+    const lost = await this.#downloader.download([...needs.values()], copied);
     for (const one of found) await this.#record(one, lost);
   }
 

@@ -36,7 +36,7 @@ import type { Order } from './parcel.ts';
 import { absolute } from './project.ts';
 import type { Project } from './project.ts';
 import { makePusher, refusePush, remoteFailure } from './remote.ts';
-import { linkKindOf } from './restore.ts';
+import { linkKindOf, makesCopies } from './restore.ts';
 
 export interface CourierOptions {
   /** How dagrun is started on a node: words for `sh`. */
@@ -205,7 +205,7 @@ export class RemoteCourier implements Courier {
     if (run === undefined) return ok(undefined);
     const catcher = new Catcher(this.#project.store.sharing());
     const puller = new Puller(this.#storage, catcher.cache, { key: this.#access.key, onProgress });
-    await puller.pull([run]);
+    await puller.pull([run], () => makesCopies(this.#project));
     return catcher.entry === undefined ? err(puller.report.skipped.join('; ')) : ok(catcher.entry);
   }
 
@@ -271,8 +271,7 @@ export class Catcher {
       encodeEntry: (entry) => side.encodeEntry(entry),
       decodeEntry: (text, run) => side.decodeEntry(text, run),
       encodeName: (group) => side.encodeName(group),
-      partialPath: (digest) => side.partialPath(digest),
-      takeFile: (path, digest) => side.takeFile(path, digest),
+      receive: (digest, options) => side.receive(digest, options),
       takeBytes: (objects) => side.takeBytes(objects),
       record: (entry) => {
         this.entry = entry;

@@ -28,6 +28,7 @@ import { resultDigest } from '../store/entry.ts';
 import { planCollection } from './collect.ts';
 import type { GcScope } from './collect.ts';
 import type { Project } from './project.ts';
+import { makesCopies } from './restore.ts';
 
 export interface TransferOptions {
   /** Every run there is, and not only those that the lock refers to. */
@@ -115,37 +116,48 @@ function stagesOf(project: Project, plan: Plan): readonly Stage[] {
   return plan.order.map((index) => project.graph.stages[index]!);
 }
 
-/** Downloads into the cache what the lock refers to, for the stages of the plan, and the histories that these read. */
+/** Downloads into the cache what the lock refers to, for the stages of the plan, and the histories that these read. `isCheckedOut`: the former are checked out next. */
 export async function fetchRuns(
   project: Project,
   plan: Plan,
   access: RemoteAccess,
-  options: TransferOptions & { readonly isReadSoon: boolean },
+  options: TransferOptions & { readonly isCheckedOut: boolean },
 ): Promise<Result<TransferReport, CommandFailure>> {
-  return using(access, options.signal, async (storage) => {
+  const { all, isCheckedOut, onProgress, signal } = options;
+  return using(access, signal, async (storage) => {
     const view = new RemoteView(storage, null);
-    const wanted = options.all ? [...(await view.runs()).values()] : await remoteRuns(project, plan, view);
-    const missing = wanted.filter((run) => !isHere(project, run));
-    const { isReadSoon, onProgress } = options;
-    const puller = new Puller(storage, project.store.sharing(), { key: access.key, onProgress, isReadSoon });
-    await puller.pull(missing);
-    return { ...puller.report, known: wanted.length - missing.length };
+    const known = all ? await view.runs() : undefined;
+    const { locked, others } = await remoteRuns(project, plan, view);
+    const wanted = known ?? new Map([...others, ...locked]);
+    const missing = [...wanted.values()].filter((run) => !isHere(project, run));
+    const puller = new Puller(storage, project.store.sharing(), { key: access.key, onProgress });
+    const copies = isCheckedOut && makesCopies(project);
+    await puller.pull(missing, (run) => copies && locked.has(runName(run)));
+    return { ...puller.report, known: wanted.size - missing.length };
   });
 }
 
 /** Asked one by one, so many stages take as long as listing all runs of a remote. */
 const askAtMost = 32;
 
-async function remoteRuns(project: Project, plan: Plan, view: RemoteView): Promise<readonly RunKey[]> {
+type RunsByName = Map<string, RunKey>;
+
+/** The runs that the lock refers to, and those of histories. */
+async function remoteRuns(
+  project: Project,
+  plan: Plan,
+  view: RemoteView,
+): Promise<{ readonly locked: RunsByName; readonly others: RunsByName }> {
   const stages = stagesOf(project, plan);
   if (stages.length > askAtMost) await view.runs();
-  const found = new Map<string, RunKey>();
+  const locked: RunsByName = new Map();
+  const others: RunsByName = new Map();
   for (const stage of stages) {
-    for (const run of await lockedRuns(project, stage, view)) found.set(runName(run), run);
+    for (const run of await lockedRuns(project, stage, view)) locked.set(runName(run), run);
     for (const { group } of stage.runs)
-      for (const run of await view.history(project.store.sharing().encodeName(group))) found.set(runName(run), run);
+      for (const run of await view.history(project.store.sharing().encodeName(group))) others.set(runName(run), run);
   }
-  return [...found.values()];
+  return { locked, others };
 }
 
 /** The run that gave what the lock records; where the remote does not have that, every other one with these inputs. */

@@ -46,6 +46,12 @@ export async function restoreStage(
   return { kind: 'restored', lock: { parts, fingerprint, outs: lockOuts(stage, from.outs) } };
 }
 
+/** True where outs are copied into the workspace as a rule, if the file system cannot clone them. */
+export function makesCopies(project: Project): boolean {
+  const { link } = project.pipeline.cache;
+  return link !== 'hardlink' && link !== 'symlink';
+}
+
 /** Outs that are meant for git or are written to in place get a plain file of their own. */
 export function linkKindOf(project: Project, out: Out): LinkKind {
   return out.cache && !out.persist ? (project.pipeline.cache.link ?? 'reflink') : 'copy';

@@ -19,6 +19,7 @@ import type { Storage } from '../remote/storage.ts';
 import { RemoteView } from '../remote/view.ts';
 import type { Sharing } from './io.ts';
 import type { Project } from './project.ts';
+import { makesCopies } from './restore.ts';
 import { isShared, makePusher, refusePush, remoteFailure } from './remote.ts';
 
 export interface SharingOptions {
@@ -80,7 +81,10 @@ export class RunSharing implements Sharing {
     for (const group of groups) {
       const there = await this.#view.history(store.sharing().encodeName(group));
       const here = new Set(store.history(group).map((entry) => `${entry.fingerprint}-${entry.result}`));
-      await this.#puller.pull(there.filter((run) => !here.has(`${run.fingerprint}-${run.result}`)));
+      await this.#puller.pull(
+        there.filter((run) => !here.has(`${run.fingerprint}-${run.result}`)),
+        () => false,
+      );
     }
     this.#tellSkipped();
   }
@@ -96,7 +100,8 @@ export class RunSharing implements Sharing {
 
   async #fetch(fingerprint: Fingerprint): Promise<boolean> {
     if (this.#troubled) return false;
-    const done = await caught(async () => this.#puller.pull(await this.#view.runsOf(fingerprint)));
+    const copies = makesCopies(this.#project);
+    const done = await caught(async () => this.#puller.pull(await this.#view.runsOf(fingerprint), () => copies));
     this.#tellSkipped();
     if (done.ok) return done.value;
     this.#note(done.error, 'stages that it may know are executed');

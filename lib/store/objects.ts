@@ -14,6 +14,8 @@ import { codeOf, err, ok } from '../core/result.ts';
 import type { Result } from '../core/result.ts';
 import type { StoreProblem } from '../plan/ports.ts';
 import { Arrivals } from './arrivals.ts';
+import { IncomingObjects } from './incoming.ts';
+import type { IncomingFile } from './incoming.ts';
 import {
   Cloner,
   copyOpen,
@@ -47,6 +49,7 @@ const largestManifest = 256 << 20;
 export class ObjectStore {
   readonly layout: Layout;
   readonly cloner = new Cloner();
+  readonly incoming: IncomingObjects;
   readonly #warnings: Warnings;
   readonly #manifests = new Map<Digest, Manifest>();
   /** Paths of objects that are of no use but stay (a read-only cache; a tree for another workspace): to this process they are not there. */
@@ -57,6 +60,7 @@ export class ObjectStore {
 
   constructor(layout: Layout, warnings: Warnings) {
     this.layout = layout;
+    this.incoming = new IncomingObjects(layout, this.cloner);
     this.#warnings = warnings;
   }
 
@@ -127,6 +131,12 @@ export class ObjectStore {
     } catch (error) {
       return err(this.readProblem(error, digest));
     }
+  }
+
+  /** As verify(), but for what was received and is what it was. */
+  async vouch(digest: Digest): Promise<Result<Stats, StoreProblem>> {
+    const stats = this.isAsChecked(digest) ? this.#stat(digest) : undefined;
+    return stats === undefined ? this.verify(digest) : ok(stats);
   }
 
   /** Removes a corrupt object, so that the next run stores it again. */
@@ -232,8 +242,13 @@ export class ObjectStore {
     }
   }
 
+  /** Begins to take in a large object; see IncomingObjects. */
+  receive(digest: Digest, options: { readonly copyFor: string | null }): Promise<IncomingFile> {
+    return this.incoming.open(digest, options, (tmp) => this.#take(tmp, digest));
+  }
+
   /** Takes over a file in tmp/ whose bytes were checked against the digest already. */
-  async takeFile(tmp: string, digest: Digest): Promise<Result<void, StoreProblem>> {
+  async #take(tmp: string, digest: Digest): Promise<Result<void, StoreProblem>> {
     const arrivals = new Arrivals();
     try {
       arrivals.take(tmp, this.path(digest), () => ({ descriptor: openSync(tmp, 'r+') }));
@@ -246,7 +261,7 @@ export class ObjectStore {
     }
   }
 
-  /** True where nobody has touched the object since takeFile() had it, as far as the clock of the file system tells. */
+  /** True where nobody has touched the object since it was received, as far as the clock of the file system tells. */
   isAsChecked(digest: Digest): boolean {
     const then = this.#checked.get(digest);
     if (then === undefined) return false;

@@ -1,6 +1,6 @@
 // One object out of the store into a new file, verified on the way. Knows nothing of what stands at the final place.
 
-import { chmodSync, closeSync, constants, linkSync, openSync, rmSync, symlinkSync } from 'node:fs';
+import { chmodSync, closeSync, constants, linkSync, openSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { digestBytes } from '../core/digest.ts';
 import type { Digest } from '../core/digest.ts';
 import { codeOf, err, ok } from '../core/result.ts';
@@ -35,11 +35,11 @@ export async function restoreObject(
   const source = openObject(objects, file);
   if (!source.ok) return source;
   try {
-    const small = source.value.stats.size <= smallSize;
-    const cloned = link === 'reflink' && (await cloneObject(objects, file, source.value, target));
-    const digest = cloned
-      ? (await digestFile(target, { followLink: false }))?.digest
-      : ((await copyChecked(objects, file, target)) ?? (await copyObject(source.value, target, file, small)));
+    if (takeSpare(objects, file, target)) return ok(undefined);
+    const digest =
+      (await copyChecked(objects, file, target, link)) ??
+      (link === 'reflink' ? await cloneObject(objects, file, source.value, target) : undefined) ??
+      (await copyObject(source.value, target, file));
     if (digest === file.digest) return ok(undefined);
     rmSync(target, { force: true });
     return err(objects.discard(file.digest, 'its bytes have another digest'));
@@ -60,21 +60,43 @@ function openObject(objects: ObjectStore, file: FileContent): Result<OpenFile, S
   }
 }
 
+/** The digest of the clone; undefined where the file system makes none, and nothing is there. */
 async function cloneObject(
   objects: ObjectStore,
   file: FileContent,
   source: OpenFile,
   target: string,
-): Promise<boolean> {
-  if (!(await objects.cloner.clone(objects.path(file.digest), target, source.stats.dev))) return false;
+): Promise<Digest | undefined> {
+  if (!(await objects.cloner.clone(objects.path(file.digest), target, source.stats.dev))) return undefined;
+  chmodSync(target, file.executable ? 0o755 : 0o644);
+  return (await digestFile(target, { followLink: false }))?.digest;
+}
+
+/** Where a copy was made while the object came. */
+function takeSpare(objects: ObjectStore, file: FileContent, target: string): boolean {
+  const spare = objects.incoming.takeSpare(file.digest);
+  if (spare === undefined) return false;
+  try {
+    renameSync(spare, target);
+  } catch (error) {
+    rmSync(spare, { force: true });
+    if (codeOf(error) === 'EXDEV') return false;
+    throw error;
+  }
   chmodSync(target, file.executable ? 0o755 : 0o644);
   return true;
 }
 
 /** By the kernel alone, where the object was checked before and is what it was, also after that; otherwise undefined and nothing is there. */
-async function copyChecked(objects: ObjectStore, file: FileContent, target: string): Promise<Digest | undefined> {
+async function copyChecked(
+  objects: ObjectStore,
+  file: FileContent,
+  target: string,
+  link: LinkKind,
+): Promise<Digest | undefined> {
   if (!objects.isAsChecked(file.digest)) return undefined;
-  await copyFileAsync(objects.path(file.digest), target, constants.COPYFILE_EXCL);
+  const mode = link === 'reflink' ? constants.COPYFILE_FICLONE : 0;
+  await copyFileAsync(objects.path(file.digest), target, mode | constants.COPYFILE_EXCL);
   if (objects.isAsChecked(file.digest)) {
     chmodSync(target, file.executable ? 0o755 : 0o644);
     return file.digest;
@@ -84,8 +106,8 @@ async function copyChecked(objects: ObjectStore, file: FileContent, target: stri
 }
 
 /** The digest of the bytes that were written; a small object with wrong bytes is not written at all. */
-async function copyObject(source: OpenFile, target: string, file: FileContent, small: boolean): Promise<Digest> {
-  const bytes = small ? readWhole(source.descriptor, source.stats.size) : undefined;
+async function copyObject(source: OpenFile, target: string, file: FileContent): Promise<Digest> {
+  const bytes = source.stats.size <= smallSize ? readWhole(source.descriptor, source.stats.size) : undefined;
   const digest = bytes === undefined ? undefined : digestBytes(bytes);
   if (digest !== undefined && digest !== file.digest) return digest;
   const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
@@ -106,7 +128,7 @@ async function shareObject(
   target: string,
   link: LinkKind,
 ): Promise<Result<void, StoreProblem> | undefined> {
-  const verified = await objects.verify(file.digest);
+  const verified = await objects.vouch(file.digest);
   if (!verified.ok) return verified;
   // Through a writable one the cache could be edited by accident.
   if ((verified.value.mode & 0o222) !== 0) objects.protect(file.digest);

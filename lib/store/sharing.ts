@@ -8,16 +8,20 @@ import type { Result } from '../core/result.ts';
 import type { StoreProblem } from '../plan/ports.ts';
 import type { RunEntry } from '../plan/record.ts';
 import { decodeRunEntry, encodeRunEntry } from './entry.ts';
+import type { IncomingFile } from './incoming.ts';
 import { encodeName } from './layout.ts';
 import type { ObjectStore } from './objects.ts';
 
 export class SharingSide {
   readonly #objects: ObjectStore;
+  readonly #root: string;
   /** Writes a run entry, after its objects. */
   readonly record: (entry: RunEntry) => Promise<void>;
 
-  constructor(objects: ObjectStore, record: (entry: RunEntry) => Promise<void>) {
+  /** `root`: where objects are checked out to. */
+  constructor(objects: ObjectStore, root: string, record: (entry: RunEntry) => Promise<void>) {
     this.#objects = objects;
+    this.#root = root;
     this.record = record;
   }
 
@@ -53,14 +57,9 @@ export class SharingSide {
     return encodeName(text);
   }
 
-  /** Where an object that comes in parts is put together. Always the same path; a gc removes what is left there. */
-  partialPath(digest: Digest): string {
-    return `${this.#objects.layout.folder('tmp')}/part-${digest}`;
-  }
-
-  /** Takes over a file at partialPath() whose bytes are those of the digest. */
-  takeFile(path: string, digest: Digest): Promise<Result<void, StoreProblem>> {
-    return this.#objects.takeFile(path, digest);
+  /** Where a large object is put together. What is left there by an interrupted pull is found by the next, or removed by a gc. */
+  receive(digest: Digest, { isCopiedSoon }: { readonly isCopiedSoon: boolean }): Promise<IncomingFile> {
+    return this.#objects.receive(digest, { copyFor: isCopiedSoon ? this.#root : null });
   }
 
   /** Stores bytes, each under the digest that they are known to have. */

@@ -15,7 +15,6 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs';
-import { dirname } from 'node:path';
 import { digestText, loadDigest } from '../core/digest.ts';
 import type { LinkKind } from '../pipeline/pipeline.ts';
 import { CacheStore } from './store.ts';
@@ -187,10 +186,9 @@ describe('checkout', () => {
     bed.write('out', big);
     const content = await observe(bed.at('out'));
     const sharing = bed.store.sharing();
-    const partial = sharing.partialPath(content.digest);
-    mkdirSync(dirname(partial), { recursive: true });
-    writeFileSync(partial, big);
-    expect((await sharing.takeFile(partial, content.digest)).ok).toBe(true);
+    const incoming = await sharing.receive(content.digest, { isCopiedSoon: false });
+    await incoming.write(big, 0, { isKept: false });
+    expect((await incoming.store()).ok).toBe(true);
     for (const [name, mode] of [
       ['copy', 0o644],
       ['run', 0o755],

@@ -207,7 +207,7 @@ export class CacheStore implements ResultCache {
 
   /** For what moves runs between this cache and a remote. */
   sharing(): SharingSide {
-    return new SharingSide(this.#objects, (entry) => this.record(entry));
+    return new SharingSide(this.#objects, this.#root, (entry) => this.record(entry));
   }
 
   /** Every valid run entry, of whatever stage. */
@@ -222,7 +222,13 @@ export class CacheStore implements ResultCache {
 
   /** Registers a runner until release() is called; refused while a gc is at work. */
   beginActivity(command: string): Result<Guard, Busy> {
-    return beginActivity(this.#layout, 'runner', command);
+    const guard = beginActivity(this.#layout, 'runner', command);
+    if (!guard.ok) return guard;
+    const release = (): void => {
+      this.#objects.incoming.clear();
+      guard.value.release();
+    };
+    return ok({ release });
   }
 
   /** Absolute paths of the workspaces that stored something here and still exist. */
