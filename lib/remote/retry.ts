@@ -1,5 +1,6 @@
 // A storage that tries again: transient faults, lost connections and peers that say nothing, with growing pauses.
 
+import { setMaxListeners } from 'node:events';
 import { randomInt } from 'node:crypto';
 import type { TransferBuffers } from '../core/transfer-buffers.ts';
 import type { ListOptions, Piece, Range, RemoveOptions, Storage, StoredFile, WriteOptions } from './storage.ts';
@@ -40,6 +41,8 @@ export class RetryingStorage implements Storage {
     this.canList = inner.canList;
     this.leavesParts = inner.leavesParts;
     this.jobs = inner.jobs;
+    // Each request waits for it, and several pulls may be under way.
+    setMaxListeners(0, options.signal);
   }
 
   list(prefix: string, options?: ListOptions): Promise<readonly StoredFile[]> {

@@ -84,6 +84,26 @@ describe('push and pull', () => {
     await good('cache', 'verify');
   });
 
+  it('brings many pieces at a time to several stages, and says nothing that is not for people', async () => {
+    rig.write({ seed: 'one' });
+    const make = (name: string): object => ({
+      cmd: step(name, `truncate -s 85M ${name} && echo ${name} >> ${name}`),
+      deps: ['seed'],
+      outs: [name],
+    });
+    rig.pipeline({ remotes: { origin: { url: '../remote' } }, stages: { a: make('a'), b: make('b'), c: make('c') } });
+    await rig.good();
+    const before = rig.snapshot();
+    await good('push');
+    for (const name of ['a', 'b', 'c', '.dagrun']) rig.remove(name);
+    rmSync(rig.path('cache'), { recursive: true });
+    const pulled = await good('repro', '--pull', '-j', '3');
+    expect(pulled.stderr).toBe('');
+    for (const name of ['a', 'b', 'c']) expect(rig.snapshot()[name]).toBe(before[name]);
+    expect(rig.files('cache/tmp')).toEqual([]);
+    expect(await rig.states()).toEqual({ a: 'fresh', b: 'fresh', c: 'fresh' });
+  });
+
   it('moves only what is missing', async () => {
     makePipeline();
     await rig.good();
