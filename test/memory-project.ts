@@ -179,6 +179,8 @@ export class MemoryProject {
     };
     return {
       filesRead: 0,
+      vouch: () => undefined,
+      rememberVouched: () => Promise.resolve(),
       textsRead: [],
       rowsOf: () => undefined,
       observe,

@@ -46,6 +46,7 @@ export async function checkoutStages(
       else faults.push(fault);
     }
   }
+  await project.files.rememberVouched(restored);
   return { restored, unchanged, faults };
 }
 

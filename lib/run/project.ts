@@ -98,6 +98,7 @@ export async function openProject(options: OpenOptions): Promise<Result<Project,
     dir: cacheDir,
     root,
     onWarning: options.onWarning,
+    onVerified: (path, digest, stat) => files.vouch(path, digest, stat),
     readTree: (folder) => files.manifest(isWithin(root, folder) ? folder.slice(root.length + 1) : folder),
   });
   return ok(

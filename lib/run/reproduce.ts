@@ -126,6 +126,8 @@ class Reproduction {
       else break;
     }
     if (this.#crash !== undefined) throw this.#crash.error;
+    const { files, graph } = this.#project;
+    await files.rememberVouched(this.#plan.order.flatMap((index) => graph.stages[index]!.outs.map(({ path }) => path)));
   }
 
   /** Nothing new starts any more; what runs may end. */

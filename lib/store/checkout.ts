@@ -3,7 +3,9 @@
 // Symlinks come last, so that nothing is ever written through one of them.
 
 import { existsSync, lstatSync, mkdirSync, renameSync, rmSync, symlinkSync } from 'node:fs';
+import type { Stats } from 'node:fs';
 import { dirname } from 'node:path';
+import type { Digest } from '../core/digest.ts';
 import { uniqueName } from '../core/disk.ts';
 import type { Manifest } from '../core/manifest.ts';
 import { codeOf, err, ok } from '../core/result.ts';
@@ -20,10 +22,14 @@ import { restoreObject } from './restore.ts';
 import type { FileContent } from './restore.ts';
 import { Staging } from './staging.ts';
 
+/** Told of a file whose bytes were checked when they were written: what they are, and what stat says of it now that it is in its place. */
+export type OnVerified = (path: string, digest: Digest, stats: Stats) => void;
+
 interface Checkout {
   readonly objects: ObjectStore;
   readonly fence: Fence;
   readonly link: LinkKind;
+  readonly onVerified: OnVerified;
 }
 
 /** See ResultCache.checkout. */
@@ -86,8 +92,18 @@ async function replaceFile(
   checkout: Checkout,
 ): Promise<Result<void, StoreProblem>> {
   const restored = await restoreObject(checkout.objects, content, staging.path, checkout.link);
-  if (restored.ok) staging.replace(target, 'file');
-  return restored;
+  if (!restored.ok) return restored;
+  staging.replace(target, 'file');
+  if (restored.value !== undefined) tellVerified(target, content.digest, restored.value, checkout);
+  return ok(undefined);
+}
+
+/** Unless it was written to since. */
+function tellVerified(path: string, digest: Digest, written: Stats, { onVerified }: Checkout): void {
+  const now = lstatSync(path, { throwIfNoEntry: false });
+  if (now === undefined) return;
+  const isSame = now.ino === written.ino && now.dev === written.dev && now.size === written.size;
+  if (isSame && now.mtimeMs === written.mtimeMs) onVerified(path, digest, now);
 }
 
 function readManifest(out: Placement, target: string, checkout: Checkout): Result<Manifest, StoreProblem> {
@@ -113,27 +129,28 @@ async function replaceTree(
   const difference = isFolder ? await compareTree(target, manifest) : wholeTree(manifest);
   const staged = await stageFiles(difference, staging.path, checkout);
   if (!staged.ok) return staged;
-  if (isFolder) {
-    await moveIn(difference, staging.path, target);
-    return ok(undefined);
+  if (isFolder) await moveIn(difference, staging.path, target);
+  else {
+    makeFolders(difference, staging.path);
+    for (const link of difference.links) symlinkSync(link.target, `${staging.path}/${link.path}`);
+    staging.replace(target, 'folder');
   }
-  makeFolders(difference, staging.path);
-  for (const link of difference.links) symlinkSync(link.target, `${staging.path}/${link.path}`);
-  staging.replace(target, 'folder');
+  for (const [file, written] of staged.value) tellVerified(`${target}/${file.path}`, file.digest, written, checkout);
   return ok(undefined);
 }
 
 /**
  * Builds the files under `folder`, at the paths that they have in the tree. A symlink in place of one would be another tree (manifests
- * know links), so that there a hard link is the nearest.
+ * know links), so that there a hard link is the nearest. What stat said of those that were moved here, when they were written.
  */
 async function stageFiles(
   difference: Difference,
   folder: string,
   checkout: Checkout,
-): Promise<Result<void, StoreProblem>> {
+): Promise<Result<ReadonlyMap<Difference['files'][number], Stats>, StoreProblem>> {
   const pace = new Pace();
   const made = new Set<string>();
+  const moved = new Map<Difference['files'][number], Stats>();
   const link = checkout.link === 'symlink' ? 'hardlink' : checkout.link;
   mkdirSync(folder);
   for (const file of difference.files) {
@@ -144,8 +161,9 @@ async function stageFiles(
     made.add(parent);
     const restored = await restoreObject(checkout.objects, file, path, link);
     if (!restored.ok) return restored;
+    if (restored.value !== undefined) moved.set(file, restored.value);
   }
-  return ok(undefined);
+  return ok(moved);
 }
 
 function makeFolders(difference: Difference, folder: string): void {

@@ -17,7 +17,7 @@ import { digestBytes, loadDigest } from '../core/digest.ts';
 import type { Present } from '../core/observation.ts';
 import type { IncomingFile } from './incoming.ts';
 import { CacheStore } from './store.ts';
-import { makeTestbed } from './testbed.ts';
+import { makeTestbed, put } from './testbed.ts';
 import type { Testbed } from './testbed.ts';
 
 let bed: Testbed;
@@ -91,6 +91,33 @@ describe('a large object that comes', () => {
       expect(readFileSync(bed.object(contentOf())).equals(bytes)).toBe(true);
     },
   );
+
+  it.each(['out', 'folder/in/out'])('need not be read to know what it is at %s', async (path) => {
+    const told: unknown[] = [];
+    const store = CacheStore.open({
+      dir: bed.dir,
+      root: bed.root,
+      onWarning: () => undefined,
+      onVerified: (...what) => told.push(what),
+    });
+    const [out = ''] = path.split('/');
+    bed.write(path, bytes);
+    bed.write('folder/other', 'other');
+    const content = await put(bed, out);
+    rmSync(bed.object(contentOf()));
+    rmSync(bed.at(out), { recursive: true });
+    const incoming = await receive(store);
+    expect((await incoming.store()).ok).toBe(true);
+    await incoming.close();
+    const placed = { path: bed.at(out), content };
+    expect((await store.checkout(placed, 'reflink')).ok).toBe(true);
+    const expected = [bed.at(path), contentOf().digest, lstatSync(bed.at(path))];
+    expect(told).toEqual(canClone(bed.base) ? [] : [expected]);
+    // A copy that is made now is read by whoever wants to know.
+    rmSync(bed.at(out), { recursive: true });
+    expect((await store.checkout(placed, 'reflink')).ok).toBe(true);
+    expect(told.length).toBeLessThanOrEqual(1);
+  });
 
   it('leaves no copy where none is wanted, and none that nobody took', async () => {
     const guard = bed.store.beginActivity('dagrun pull');

@@ -16,7 +16,9 @@ import type { Layout } from './layout.ts';
 class Spare {
   readonly path: string;
   readonly #file: DirectFile;
+  readonly #writes = new Set<Promise<void>>();
   #isSound = true;
+  #end: Promise<void> | undefined;
 
   constructor(path: string, file: DirectFile) {
     this.path = path;
@@ -31,22 +33,27 @@ class Spare {
     }
   }
 
-  get isSound(): boolean {
-    return this.#isSound;
-  }
-
   async write(bytes: Uint8Array, position: number): Promise<void> {
     if (!this.#isSound) return;
+    const write = this.#file.write(bytes, position);
+    this.#writes.add(write);
     try {
-      await this.#file.write(bytes, position);
+      await write;
     } catch {
       await this.giveUp();
+    } finally {
+      this.#writes.delete(write);
     }
   }
 
   /** Its space is free then; its name goes with close(). */
-  async giveUp(): Promise<void> {
+  giveUp(): Promise<void> {
     this.#isSound = false;
+    return (this.#end ??= this.#empty());
+  }
+
+  async #empty(): Promise<void> {
+    await Promise.allSettled(this.#writes);
     await this.#file.empty().catch(() => undefined);
   }
 
@@ -115,7 +122,7 @@ export class IncomingFile {
       await this.#file.write(bytes, position);
     } catch (error) {
       const isFull = codeOf(error) === 'ENOSPC' || codeOf(error) === 'EDQUOT';
-      if (!isFull || this.#spare?.isSound !== true) throw error;
+      if (!isFull || this.#spare === undefined) throw error;
       await this.#spare.giveUp();
       await this.#file.write(bytes, position);
     }
@@ -155,17 +162,22 @@ async function openPartial({ partial, isPlain }: Places): Promise<DirectFile> {
   }
 }
 
+/** A copy of an object, and what stat said of it when its last byte was written. */
+export interface SpareFile {
+  readonly path: string;
+  readonly stats: Stats;
+}
+
 /** Copies of objects that nobody has taken yet, by what they are copies of. */
 class Spares {
-  readonly #all = new Map<Digest, { readonly path: string; readonly stats: Stats }>();
+  readonly #all = new Map<Digest, SpareFile>();
 
   add(digest: Digest, path: string): void {
     this.#drop(digest);
     this.#all.set(digest, { path, stats: lstatSync(path) });
   }
 
-  /** The path of a copy, which is the caller's from now on; undefined where there is none, or somebody has touched it. */
-  take(digest: Digest): string | undefined {
+  take(digest: Digest): SpareFile | undefined {
     const spare = this.#all.get(digest);
     if (spare === undefined) return undefined;
     const now = lstatSync(spare.path, { throwIfNoEntry: false });
@@ -174,7 +186,7 @@ class Spares {
       return undefined;
     }
     this.#all.delete(digest);
-    return spare.path;
+    return spare;
   }
 
   /** Removes those that nobody has taken. */
@@ -225,8 +237,8 @@ export class IncomingObjects {
     });
   }
 
-  /** The path of a copy, which is the caller's from now on; undefined where there is none, or somebody has touched it. */
-  takeSpare(digest: Digest): string | undefined {
+  /** A copy, which is the caller's from now on; undefined where there is none, or somebody has touched it. */
+  takeSpare(digest: Digest): SpareFile | undefined {
     return this.#spares.take(digest);
   }
 

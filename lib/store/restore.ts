@@ -1,6 +1,7 @@
 // One object out of the store into a new file, verified on the way. Knows nothing of what stands at the final place.
 
 import { chmodSync, closeSync, constants, linkSync, openSync, renameSync, rmSync, symlinkSync } from 'node:fs';
+import type { Stats } from 'node:fs';
 import { digestBytes } from '../core/digest.ts';
 import type { Digest } from '../core/digest.ts';
 import { codeOf, err, ok } from '../core/result.ts';
@@ -17,6 +18,9 @@ export interface FileContent {
   readonly executable: boolean;
 }
 
+/** What stat said of a file that was moved here when its last byte was written; undefined where it was made just now. */
+type Restored = Result<Stats | undefined, StoreProblem>;
+
 /**
  * Makes a new file at `target`, whose folder exists. An executable file is always a copy: objects carry no executable bit.
  * On a problem nothing is left at `target`. Errors of the target's file system are thrown.
@@ -26,7 +30,7 @@ export async function restoreObject(
   file: FileContent,
   target: string,
   link: LinkKind,
-): Promise<Result<void, StoreProblem>> {
+): Promise<Restored> {
   const shares = link === 'hardlink' || link === 'symlink';
   if (shares && !file.executable) {
     const shared = await shareObject(objects, file, target, link);
@@ -35,7 +39,8 @@ export async function restoreObject(
   const source = openObject(objects, file);
   if (!source.ok) return source;
   try {
-    if (takeSpare(objects, file, target)) return ok(undefined);
+    const moved = moveSpare(objects, file, target);
+    if (moved !== undefined) return ok(moved);
     const digest =
       (await copyChecked(objects, file, target, link)) ??
       (link === 'reflink' ? await cloneObject(objects, file, source.value, target) : undefined) ??
@@ -72,19 +77,19 @@ async function cloneObject(
   return (await digestFile(target, { followLink: false }))?.digest;
 }
 
-/** Where a copy was made while the object came. */
-function takeSpare(objects: ObjectStore, file: FileContent, target: string): boolean {
+/** Where a copy was made while the object came; undefined where there is none. */
+function moveSpare(objects: ObjectStore, file: FileContent, target: string): Stats | undefined {
   const spare = objects.incoming.takeSpare(file.digest);
-  if (spare === undefined) return false;
+  if (spare === undefined) return undefined;
   try {
-    renameSync(spare, target);
+    renameSync(spare.path, target);
   } catch (error) {
-    rmSync(spare, { force: true });
-    if (codeOf(error) === 'EXDEV') return false;
+    rmSync(spare.path, { force: true });
+    if (codeOf(error) === 'EXDEV') return undefined;
     throw error;
   }
   chmodSync(target, file.executable ? 0o755 : 0o644);
-  return true;
+  return spare.stats;
 }
 
 /** By the kernel alone, where the object was checked before and is what it was, also after that; otherwise undefined and nothing is there. */
@@ -127,7 +132,7 @@ async function shareObject(
   file: FileContent,
   target: string,
   link: LinkKind,
-): Promise<Result<void, StoreProblem> | undefined> {
+): Promise<Restored | undefined> {
   const verified = await objects.vouch(file.digest);
   if (!verified.ok) return verified;
   // Through a writable one the cache could be edited by accident.

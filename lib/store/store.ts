@@ -16,6 +16,7 @@ import type { RunEntry } from '../plan/record.ts';
 import { beginActivity, isRunnerActive } from './activity.ts';
 import type { Busy } from './activity.ts';
 import { checkOut } from './checkout.ts';
+import type { OnVerified } from './checkout.ts';
 import { Fence } from './escape.ts';
 import { collectGarbage } from './gc.ts';
 import type { GcOptions, GcReport } from './gc.ts';
@@ -48,6 +49,8 @@ export interface CacheOptions {
   readonly onWarning: OnWarning;
   /** How a folder becomes a manifest where the workspace has ignore files or a stat index. Default: every file is read. */
   readonly readTree?: TreeReader;
+  /** Told of files that a checkout has put in the workspace, and that need not be read to know what they are. */
+  readonly onVerified?: OnVerified;
 }
 
 export class CacheStore implements ResultCache {
@@ -59,6 +62,7 @@ export class CacheStore implements ResultCache {
   readonly #fence: Fence;
   readonly #hits: HitCounter;
   readonly #readTree: TreeReader;
+  readonly #onVerified: OnVerified;
   #registered = false;
 
   private constructor(options: CacheOptions) {
@@ -70,6 +74,7 @@ export class CacheStore implements ResultCache {
     this.#fence = new Fence(options.root, options.dir);
     this.#hits = new HitCounter(this.#layout);
     this.#readTree = options.readTree ?? readTree;
+    this.#onVerified = options.onVerified ?? (() => undefined);
   }
 
   static open(options: CacheOptions): CacheStore {
@@ -147,7 +152,7 @@ export class CacheStore implements ResultCache {
   }
 
   checkout(out: Placement, link: LinkKind): Promise<Result<void, StoreProblem>> {
-    return checkOut(out, { objects: this.#objects, fence: this.#fence, link });
+    return checkOut(out, { objects: this.#objects, fence: this.#fence, link, onVerified: this.#onVerified });
   }
 
   /** Counts a restore, for stats(); some are written only by flushHits(). */

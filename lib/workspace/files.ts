@@ -98,6 +98,19 @@ export class WorkspaceFiles implements Pick<WorkspaceReader, 'observe' | 'observ
     };
   }
 
+  /** A file (absolute path) that was written by this program: its digest is known as long as stat says the same of it. */
+  vouch(path: string, digest: Digest, stat: Stats): void {
+    this.#hasher.vouch(path, digest, stat);
+  }
+
+  /** Lets the index know, for the next process, what was vouched for at these paths or below. */
+  async rememberVouched(paths: readonly string[]): Promise<void> {
+    const known = paths.filter((path) => this.#hasher.hasVouched(this.#placeOf(path)));
+    if (known.length === 0) return;
+    await this.#hasher.settle();
+    for (const path of known) await this.recheck(path);
+  }
+
   /** Files whose content was read so far. */
   get filesRead(): number {
     return this.#hasher.filesRead;

@@ -11,11 +11,16 @@ const fineSlack = 20;
 const coarseSlack = 2000;
 const probes = 3;
 
+type Times = Pick<Stats, 'dev' | 'mtimeMs' | 'ctimeMs'>;
+
 /** Tells time as the file system under the state folder does. */
 export class FileClock {
   readonly #folder: string;
   #skew: number | undefined;
   #device = NaN;
+
+  /** Milliseconds after which times are settled, on a file system that keeps them finely. */
+  readonly slack = fineSlack + 1;
 
   constructor(folder: string) {
     this.#folder = folder;
@@ -25,12 +30,12 @@ export class FileClock {
    * True where an edit from now on is sure to give the file other times than these.
    * To be asked before the content is read, with times that are still the same afterwards.
    */
-  settled(stat: Stats): boolean {
+  settled(stat: Times): boolean {
     return this.settledAt(this.now(), stat);
   }
 
   /** The same for edits since `time`, a moment that now() told. */
-  settledAt(time: number, stat: Stats): boolean {
+  settledAt(time: number, stat: Times): boolean {
     const coarse = stat.dev !== this.#device || stat.ctimeMs % 1000 === 0;
     return Math.max(stat.mtimeMs, stat.ctimeMs) < time - (coarse ? coarseSlack : fineSlack);
   }

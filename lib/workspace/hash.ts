@@ -3,9 +3,11 @@
 
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import type { Stats } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { DigestStream, digestBytes } from '../core/digest.ts';
 import type { Digest } from '../core/digest.ts';
 import { isSameStat } from '../core/disk.ts';
+import { isWithin } from '../core/path.ts';
 import { codeOf, err, ok } from '../core/result.ts';
 import type { Result } from '../core/result.ts';
 import { describeReadError as describe } from '../core/source.ts';
@@ -35,6 +37,8 @@ export class FileHasher {
   filesRead = 0;
   readonly #pace: Pace;
   readonly #clock: FileClock;
+  /** What is known of files by path, without reading them. */
+  readonly #vouched = new Map<string, { readonly digest: Digest; readonly stat: Stats }>();
   readonly #buffer = Buffer.allocUnsafeSlow(bufferSize);
 
   constructor(pace: Pace, clock: FileClock) {
@@ -42,8 +46,23 @@ export class FileHasher {
     this.#clock = clock;
   }
 
+  /** From now on the digest is that of the file, as long as that is what `stat` says; nothing where an edit might not show in it. */
+  vouch(path: string, digest: Digest, stat: Stats): void {
+    // Its other time is that of its move to where it is.
+    const written = { dev: stat.dev, mtimeMs: stat.mtimeMs, ctimeMs: stat.mtimeMs };
+    if (this.#clock.settled(written)) this.#vouched.set(path, { digest, stat });
+  }
+
+  /** True where a file at the path or below it was vouched for. */
+  hasVouched(path: string): boolean {
+    return [...this.#vouched.keys()].some((key) => isWithin(path, key));
+  }
+
   /** The digest of a regular file whose lstat was just taken; the error says why there is none. */
   *hash(path: string, seen: Stats): Steps<Result<Hashed, string>> {
+    const vouched = this.#vouched.get(path);
+    if (vouched !== undefined && isSameStat(vouched.stat, seen))
+      return ok({ digest: vouched.digest, stat: seen, settled: this.#clock.settled(seen) });
     let stat = seen;
     for (let attempt = 0; attempt < attempts; attempt++) {
       const settled = this.#clock.settled(stat);
@@ -82,6 +101,11 @@ export class FileHasher {
   /** True where an edit from now on is sure to show in the stat. */
   settled(stat: Stats): boolean {
     return this.#clock.settled(stat);
+  }
+
+  /** Waits until that is true of all that was written up to now. */
+  async settle(): Promise<void> {
+    await sleep(this.#clock.slack);
   }
 
   *#read(path: string, stat: Stats): Steps<Result<{ digest: Digest | undefined }, string>> {
