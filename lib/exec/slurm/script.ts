@@ -55,6 +55,7 @@ export function batchScript({ folder, ends, batch, beat, grace }: ScriptRequest)
   return `#!/bin/sh
 _place=\${SLURM_ARRAY_TASK_ID:-0}
 _id=\${SLURM_ARRAY_JOB_ID:-$SLURM_JOB_ID}\${SLURM_ARRAY_TASK_ID:+_$SLURM_ARRAY_TASK_ID}
+_job=\${SLURM_JOB_ID:-0}
 _dir=${quote(folder)}
 _ends=${quote(ends)}
 _token=${batch}.$_place
@@ -115,8 +116,7 @@ finish() {
   [ ! -e "$_dir/revoked.$_place" ] || _kind=revoked
   # The watcher and its nap: a process that is left when this one ends costs Slurm a second.
   trap '' TERM
-  read -r _pid _name _state _parent _group _rest </proc/$$/stat
-  if [ "$_group" = $$ ]; then kill -s TERM 0; else kill -s TERM $_heart; fi
+  kill -TERM -$$ || kill -s TERM $_heart
   wait
   read -r _beats _peak <"$_dir/heart.$_place" || _peak=0
   clock
@@ -133,18 +133,53 @@ if ! { echo "$_id" >"$_dir/claim.$_place"; } 2>/dev/null; then
   exit 0
 fi 2>/dev/null
 set +C
-# The environments of all processes of the job, and of others: theirs are younger than this one, so that their numbers begin with what its
-# own and the newest one have in common, until numbers begin anew. After some seconds these may have come round to its own once more.
+# Whether who is younger than this process has a number between its own and the newest: until they begin anew. After some seconds they may
+# have come round to its own once more.
+grown() {
+  clock
+  read -r _one _five _fifteen _count _newest </proc/loadavg || return 1
+  [ "$_newest" -ge $$ ] && [ $((\${_now%.*} - \${_began%.*})) -lt 3 ]
+}
+# True where certainly nothing is left. Who loses its parent becomes a child of the first process, or of one between that and this one; who
+# was born as its parent's sibling may be a child of this one. The only young ones there may be daemons of other jobs' steps; one that is
+# dead has outlived its step. Who is in a list may be missed only if one that stands before it goes meanwhile.
+none() {
+  _some=
+  read -r _some </proc/$$/task/$$/children
+  [ "$_some" = "$_heart" ] || return 1
+  _children=
+  set -- /proc/$PPID/task/*/children /proc/1/task/*/children
+  for _file; do
+    _some=
+    read -r _some <"$_file"
+    _children="$_children $_some "
+  done
+  grown || return 1
+  for _file; do [ -e "$_file" ] || return 1; done
+  case $_children in *" $$ "*" $PPID "*) ;; *) return 1 ;; esac
+  for _pid in $_children; do
+    [ -e "/proc/$_pid" ] || return 1
+    [ "$_pid" -gt $$ ] && [ "$_pid" -le "$_newest" ] || continue
+    _title=
+    read -r _title <"/proc/$_pid/cmdline"
+    [ -n "$_title" ] || read -r _title <"/proc/$_pid/comm"
+    case $_title in
+      "slurmstepd: [$_job"[.+]*) return 1 ;;
+      "slurmstepd: ["* | */slurmstepd | slurmstepd) ;;
+      *) return 1 ;;
+    esac
+  done
+} 2>/dev/null
+# The environments of all processes of the job, and of others: the numbers of those that are younger than this one begin with what its own
+# and the newest one have in common.
 marked() {
   _numbers=$$
-  clock
-  read -r _one _five _fifteen _count _newest </proc/loadavg || _newest=0
-  [ "$_newest" -ge $$ ] && [ \${#_newest} -eq \${#_numbers} ] && [ $((\${_now%.*} - \${_began%.*})) -lt 3 ] || _newest=
+  grown && [ \${#_newest} -eq \${#_numbers} ] || _newest=
   while :; do
     case $_newest in "$_numbers"*) break ;; esac
     _numbers=\${_numbers%?}
   done
-  grep -s "$1" -F "$_marker" /proc/\${_numbers:-[1-9]}*/environ
+  LC_ALL=C grep -s "$1" -F "$_marker" /proc/\${_numbers:-[1-9]}*/environ
 } 2>/dev/null
 signal() {
   for _file in $(marked -l); do
@@ -155,7 +190,7 @@ signal() {
 gone() {
   _tries=$1
   # Twice: a process has no environment for the moment in which it changes its program.
-  while marked -q || marked -q; do
+  while ! none && { marked -q || marked -q; }; do
     [ "$_tries" -gt 0 ] || return 1
     _tries=$((_tries - 1))
     sleep 0.1
@@ -174,6 +209,9 @@ measure() {
   [ "\${_now_kib:-0}" -le "$_peak" ] || _peak=$_now_kib
 }
 watch() {
+  # Nobody else would wait for its nap, and the first process of the machine may be slow to do so.
+  _napping=
+  trap '[ -z "$_napping" ] || kill -s KILL $!; wait; exit' TERM
   _limit=$1
   _peak=0
   _beats=0
@@ -181,7 +219,10 @@ watch() {
   _lived=0
   while :; do
     [ -z "$_limit" ] || [ $((_limit - _lived)) -ge "$_pause" ] || _pause=$((_limit - _lived))
-    sleep "$_pause"
+    _napping=1
+    LC_ALL=C sleep "$_pause" &
+    wait
+    _napping=
     _lived=$((_lived + _pause))
     _beats=$((_beats + 1))
     if [ -e "$_dir/revoked.$_place" ]; then clear; break; fi
