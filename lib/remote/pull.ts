@@ -5,6 +5,7 @@ import type { Digest } from '../core/digest.ts';
 import { err, ok } from '../core/result.ts';
 import type { Result } from '../core/result.ts';
 import type { RunEntry } from '../plan/record.ts';
+import { closureOf } from './closure.ts';
 import { decodeContents } from './contents.ts';
 import type { Located } from './contents.ts';
 import { Downloader } from './download.ts';
@@ -31,7 +32,8 @@ const batchRuns = 500;
 interface Found {
   readonly run: RunKey;
   readonly entry: RunEntry;
-  readonly objects: readonly Located[];
+  /** All that its outs need, as far as the remote says; null: they are here. */
+  readonly objects: readonly Located[] | null;
 }
 
 /** One pull, or the many small ones of a run. Throws RemoteFault where the remote itself is in trouble; a run that cannot be had is skipped. */
@@ -75,7 +77,7 @@ export class Puller {
     const copied = new Set<Digest>();
     for (const { run, objects } of found) {
       const isCopied = isCopiedSoon(run);
-      for (const object of objects) {
+      for (const object of objects ?? []) {
         if (this.#local.has(object.digest, object.size)) continue;
         needs.set(object.digest, object);
         if (isCopied) copied.add(object.digest);
@@ -86,18 +88,26 @@ export class Puller {
   }
 
   async #record({ run, entry, objects }: Found, lost: ReadonlyMap<Digest, string>): Promise<void> {
-    const gone = objects.find(({ digest }) => lost.has(digest));
+    const gone = objects?.find(({ digest }) => lost.has(digest));
     if (gone !== undefined) {
       this.#skip(run, lost.get(gone.digest)!, entry.stage);
       return;
     }
-    if (!this.#local.holds(entry.outs.map((out) => out.content))) {
+    if (objects !== null && !this.#isWhole(entry, objects)) {
       this.#skip(run, 'its contents are not all that its outs need', entry.stage);
       return;
     }
     await this.#local.record(entry);
     this.#progress.runsDone++;
     this.#progress.show();
+  }
+
+  /** True where these, which are all in the cache now, are what its outs need. */
+  #isWhole(entry: RunEntry, objects: readonly Located[]): boolean {
+    const needs = closureOf(this.#local, entry);
+    if (!needs.ok) return false;
+    const sizes = new Map(objects.map(({ digest, size }) => [digest, size]));
+    return [...needs.value.values()].every(({ digest, size }) => sizes.get(digest) === size);
   }
 
   /** Undefined where it cannot be had; then the report says why. */
@@ -121,7 +131,7 @@ export class Puller {
     const decoded = this.#local.decodeEntry(envelope.value.entry, run);
     if (!decoded.ok) return err({ why: decoded.error });
     const entry = decoded.value;
-    if (this.#local.holds(entry.outs.map((out) => out.content))) return ok({ run, entry, objects: [] });
+    if (this.#local.holds(entry.outs.map((out) => out.content))) return ok({ run, entry, objects: null });
     const contents = await this.#contents(envelope.value);
     const objects =
       contents === undefined ? err('the list of its contents is missing or damaged') : decodeContents(contents);

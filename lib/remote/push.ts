@@ -15,6 +15,8 @@ import type { RunEntry } from '../plan/record.ts';
 import type { Digest } from '../core/digest.ts';
 import { register } from './activity.ts';
 import type { Registration } from './activity.ts';
+import { closureOf } from './closure.ts';
+import type { Needed } from './closure.ts';
 import { encodeContents } from './contents.ts';
 import type { Located } from './contents.ts';
 import { encodeEnvelope } from './envelope.ts';
@@ -26,8 +28,7 @@ import { Progress } from './progress.ts';
 import type { OnProgress, TransferReport } from './progress.ts';
 import { readOnlyFault } from './retry.ts';
 import type { Storage } from './storage.ts';
-import { Uploader, closureOf } from './upload.ts';
-import type { Needed } from './upload.ts';
+import { Uploader } from './upload.ts';
 import { RemoteView } from './view.ts';
 
 export interface PushOptions {
@@ -116,17 +117,28 @@ export class Pusher {
     this.#progress.skipped.push(`the run ${runName(entry).slice(0, 12)}… of ${entry.stage}: ${why}`);
   }
 
+  /** Nothing is sent of a run that lacks something. */
   async #pushBatch(batch: readonly Planned[]): Promise<void> {
-    const needs = new Map<Digest, Needed>();
-    for (const planned of batch) for (const [digest, need] of planned.needs) needs.set(digest, need);
-    const located = await this.#uploader.upload(needs);
-    await inParallel(batch, this.#storage.jobs, (planned) => this.#pushEntry(planned, located));
+    const absent = await this.#uploader.locate(unionOf(batch).values());
+    const lost = new Set(
+      absent.filter(({ digest, size }) => !this.#local.has(digest, size)).map(({ digest }) => digest),
+    );
+    const whole = lost.size === 0 ? batch : batch.filter((planned) => !this.#lacks(planned, lost));
+    const wanted = unionOf(whole);
+    await this.#uploader.send(absent.filter(({ digest }) => wanted.has(digest)));
+    await inParallel(whole, this.#storage.jobs, (planned) => this.#pushEntry(planned));
   }
 
-  async #pushEntry({ entry, needs }: Planned, located: ReadonlyMap<Digest, Located>): Promise<void> {
+  #lacks({ entry, needs }: Planned, lost: ReadonlySet<Digest>): boolean {
+    const first = [...needs.keys()].find((digest) => lost.has(digest));
+    if (first !== undefined) this.#skip(entry, `object ${first} is not in the cache`);
+    return first !== undefined;
+  }
+
+  async #pushEntry({ entry, needs }: Planned): Promise<void> {
     const objects: Located[] = [];
     for (const digest of needs.keys()) {
-      const object = located.get(digest);
+      const object = this.#uploader.located.get(digest);
       if (object === undefined) {
         this.#skip(entry, `object ${digest} in the cache is damaged or gone`);
         return;
@@ -165,6 +177,11 @@ export class Pusher {
       await registration.release();
     }
   }
+}
+
+function unionOf(batch: readonly Planned[]): ReadonlyMap<Digest, Needed> {
+  if (batch.length === 1) return batch[0]!.needs;
+  return new Map(batch.flatMap(({ needs }) => [...needs]));
 }
 
 /** From the markers that are there now. Of two pushes that end at the same time the last one may miss a run of the other, until the next push. */

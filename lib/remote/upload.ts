@@ -2,16 +2,15 @@
 // digest that it is known by, so that damage in the cache of this machine goes no further.
 
 import { createHash } from 'node:crypto';
-import { readFileSync, statSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { DirectFile } from '../core/direct-file.ts';
 import { DigestStream, digestBytes } from '../core/digest.ts';
 import type { Digest } from '../core/digest.ts';
 import { Pace } from '../core/pace.ts';
-import { codeOf, err, ok } from '../core/result.ts';
-import type { Result } from '../core/result.ts';
+import { codeOf } from '../core/result.ts';
 import type { TransferBuffers } from '../core/transfer-buffers.ts';
-import type { RunEntry } from '../plan/record.ts';
+import type { Needed } from './closure.ts';
 import { pieceRange } from './contents.ts';
 import type { LargeObject, Located } from './contents.ts';
 import { blobKey, packKey } from './keys.ts';
@@ -26,35 +25,13 @@ import { pieceSize } from './storage.ts';
 import type { Range, Storage } from './storage.ts';
 import type { RemoteView } from './view.ts';
 
-export interface Needed {
-  readonly digest: Digest;
-  readonly size: number;
-}
-
-/** Every object that the outs of a run need, folders' manifests included. The error says which is not there. */
-export function closureOf(local: LocalCache, entry: RunEntry): Result<ReadonlyMap<Digest, Needed>, string> {
-  const needs = new Map<Digest, Needed>();
-  for (const { content } of entry.outs) {
-    if (content.kind === 'file') {
-      needs.set(content.digest, { digest: content.digest, size: content.size });
-      continue;
-    }
-    const manifest = local.manifest(content.digest);
-    const size = statSync(local.objectPath(content.digest), { throwIfNoEntry: false })?.size;
-    if (!manifest.ok || size === undefined)
-      return err(`the list of the files of "${content.digest}" is not in the cache`);
-    for (const file of manifest.value)
-      if (file.kind === 'file') needs.set(file.digest, { digest: file.digest, size: file.size });
-    needs.set(content.digest, { digest: content.digest, size });
-  }
-  for (const { digest, size } of needs.values()) {
-    if (!local.has(digest, size)) return err(`object ${digest} is not in the cache`);
-  }
-  return ok(needs);
-}
-
 /** Few pieces are asked for one by one; for many all blobs are listed. */
 const askAtMost = 64;
+
+/** True where the blobs are listed. */
+function isMuch(large: readonly Needed[]): boolean {
+  return large.reduce((sum, { size }) => sum + Math.ceil(size / pieceSize), 0) > askAtMost;
+}
 
 interface Context {
   readonly view: RemoteView;
@@ -89,10 +66,15 @@ export class Uploader {
     this.#context = context;
   }
 
-  /** Where the objects lie now. Those that turned out damaged or gone in the cache of this machine are left out. */
-  async upload(needs: ReadonlyMap<Digest, Needed>): Promise<ReadonlyMap<Digest, Located>> {
-    const { force, view, progress } = this.#context;
-    const missing = [...needs.values()].filter(({ digest }) => !this.#located.has(digest));
+  /** Where objects lie that are known to be there. */
+  get located(): ReadonlyMap<Digest, Located> {
+    return this.#located;
+  }
+
+  /** Those that are to be sent; the others are located then. */
+  async locate(needs: Iterable<Needed>): Promise<readonly Needed[]> {
+    const { force, view } = this.#context;
+    const missing = [...needs].filter(({ digest }) => !this.#located.has(digest));
     const small = missing.filter(({ size }) => size <= smallObject);
     const packed = small.length === 0 || force ? new Map<Digest, Located>() : await view.packed();
     const toPack = small.filter(({ digest, size }) => {
@@ -101,14 +83,19 @@ export class Uploader {
       this.#located.set(digest, there);
       return false;
     });
-    const allLarge = missing.filter(({ size }) => size > smallObject);
-    const pieces = allLarge.reduce((sum, { size }) => sum + Math.ceil(size / pieceSize), 0);
-    const list = pieces > askAtMost;
-    const large = force ? allLarge : await this.#notThere(allLarge, list);
-    progress.bytes += [...toPack, ...large].reduce((sum, { size }) => sum + size, 0);
+    const large = missing.filter(({ size }) => size > smallObject);
+    return [...toPack, ...(force ? large : await this.#notThere(large, isMuch(large)))];
+  }
+
+  /** Sends objects, which are located then. Those that turned out damaged or gone in the cache of this machine are not. */
+  async send(objects: readonly Needed[]): Promise<void> {
+    const { progress } = this.#context;
+    const toPack = objects.filter(({ size }) => size <= smallObject);
+    const large = objects.filter(({ size }) => size > smallObject);
+    const list = isMuch(large);
+    progress.bytes += objects.reduce((sum, { size }) => sum + size, 0);
     progress.show();
     await inParallel(this.#parcels(toPack, large), this.#storage.jobs, (parcel) => this.#send(parcel, list));
-    return this.#located;
   }
 
   /** Those that have to be read: of which this machine does not know the pieces, or not all pieces are there. */

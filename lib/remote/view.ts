@@ -119,23 +119,24 @@ export class RemoteView {
     await inParallel(files, this.#storage.jobs, async ({ key }) => {
       const blob = key.slice('packs/'.length);
       if (!isSha256(blob)) return;
-      // A damaged index is none: its objects are pushed again.
-      const index = decodeIndex(await this.#readIndex(key, blob), blob);
-      if (index.ok) for (const object of index.value) found.set(object.digest, object);
+      for (const object of await this.#readIndex(key, blob)) found.set(object.digest, object);
     });
     return found;
   }
 
-  async #readIndex(key: string, blob: Sha256): Promise<string> {
+  /** A damaged index is none: its objects are pushed again. */
+  async #readIndex(key: string, blob: Sha256): Promise<readonly PackedObject[]> {
     const path = this.#folder === null ? null : `${this.#folder}/${blob}`;
     const known = path === null ? undefined : readTextIfExists(path);
-    if (known !== undefined && decodeIndex(known, blob).ok) return known;
+    const remembered = known === undefined ? undefined : decodeIndex(known, blob);
+    if (remembered?.ok === true) return remembered.value;
     try {
       const text = (await this.#storage.read(key)).toString();
       if (path !== null) keepCopy(path, text);
-      return text;
+      const index = decodeIndex(text, blob);
+      return index.ok ? index.value : [];
     } catch (error) {
-      if (isKind(error, 'missing')) return '';
+      if (isKind(error, 'missing')) return [];
       throw error;
     }
   }

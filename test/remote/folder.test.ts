@@ -118,6 +118,31 @@ describe('push and pull', () => {
     expect(json(await good('fetch', '--json'))).toMatchObject({ runs: 0, bytes: 0 });
   });
 
+  it('sends nothing of a run that lacks something, unless that is there already', async () => {
+    makePipeline();
+    await rig.good();
+    const gone = rig.files('cache/objects').find((path) => rig.read(path) === '3 of one\n')!;
+    rig.remove(gone);
+    const refused = await rig.run(['push', 'make']);
+    expect(refused.code).toBe(1);
+    expect(refused.output).toMatch(/the run \w+… of make: object \w+ is not in the cache/);
+    expect(remoteFiles('blobs/')).toEqual([]);
+    expect(remoteFiles('runs/')).toEqual([]);
+    rmSync(rig.path('cache'), { recursive: true });
+    rig.remove('.dagrun');
+    await rig.good(['--force']);
+    await good('push', 'make');
+    // The next result differs in one file alone. What it shares with the last one need not be here any more.
+    rig.pipeline(rig.read('pipeline.yaml').replace('touch d/empty', 'touch d/empty && echo new > d/new'));
+    await rig.good();
+    rig.remove(gone);
+    expect(json(await good('push', 'make', '--json'))).toMatchObject({ runs: 1, skipped: [] });
+    becomeFresh();
+    await good('pull', 'make');
+    expect(rig.read('d/3')).toBe('3 of one\n');
+    expect(rig.read('d/new')).toBe('new\n');
+  });
+
   it('does not even read a large object that it has pushed before, unless that has gone from there', async () => {
     makePipeline();
     await rig.good();
