@@ -123,7 +123,7 @@ function describeService({ options, secrets, name }: RemoteAccess, address: Serv
           allow_anonymous: anonymous,
           disable_vm_metadata: elsewhere,
         },
-        credentialHint: 'let GOOGLE_APPLICATION_CREDENTIALS name a key file that may use the bucket',
+        credentialHint: `let GOOGLE_APPLICATION_CREDENTIALS name a key file that may use the bucket, or set ${variable}TOKEN`,
       };
     case 'azblob':
       return {
