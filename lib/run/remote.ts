@@ -5,6 +5,7 @@ import { failure } from '../core/failure.ts';
 import { err } from '../core/result.ts';
 import type { Result } from '../core/result.ts';
 import { digestText } from '../core/digest.ts';
+import type { Digest } from '../core/digest.ts';
 import type { Stage } from '../pipeline/pipeline.ts';
 import { alignOuts } from '../plan/decide.ts';
 import type { RunEntry } from '../plan/record.ts';
@@ -142,7 +143,7 @@ const askAtMost = 32;
 
 type RunsByName = Map<string, RunKey>;
 
-/** The runs that the lock refers to, and those of histories. */
+/** The runs that gave what the lock records, and others that are to be here as well. */
 async function remoteRuns(
   project: Project,
   plan: Plan,
@@ -153,23 +154,29 @@ async function remoteRuns(
   const locked: RunsByName = new Map();
   const others: RunsByName = new Map();
   for (const stage of stages) {
-    for (const run of await lockedRuns(project, stage, view)) locked.set(runName(run), run);
+    const { recorded, runs } = await lockedRuns(project, stage, view);
+    for (const run of runs) (run.result === recorded ? locked : others).set(runName(run), run);
     for (const { group } of stage.runs)
       for (const run of await view.history(project.store.sharing().encodeName(group))) others.set(runName(run), run);
   }
   return { locked, others };
 }
 
-/** The run that gave what the lock records; where the remote does not have that, every other one with these inputs. */
-async function lockedRuns(project: Project, stage: Stage, view: RemoteView): Promise<readonly RunKey[]> {
+/** The run that gave what the lock records (the result); where the remote does not have that, every other one with these inputs. */
+async function lockedRuns(
+  project: Project,
+  stage: Stage,
+  view: RemoteView,
+): Promise<{ readonly recorded: Digest | null; readonly runs: readonly RunKey[] }> {
   const lock = project.lock.get(stage.name);
   const outs = lock === undefined ? null : alignOuts(stage, lock);
-  if (lock === undefined || outs === null || outs.length === 0) return [];
-  const run = { fingerprint: lock.fingerprint, result: resultDigest(outs) };
-  if (isHere(project, run)) return [run];
+  if (lock === undefined || outs === null || outs.length === 0) return { recorded: null, runs: [] };
+  const recorded = resultDigest(outs);
+  const run = { fingerprint: lock.fingerprint, result: recorded };
+  if (isHere(project, run)) return { recorded, runs: [run] };
   const there = await view.runsOf(lock.fingerprint);
-  const exact = there.filter(({ result }) => result === run.result);
-  return exact.length > 0 ? exact : there;
+  const exact = there.filter(({ result }) => result === recorded);
+  return { recorded, runs: exact.length > 0 ? exact : there };
 }
 
 /** True where the run and all its objects are in the cache. */

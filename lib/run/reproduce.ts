@@ -126,6 +126,7 @@ class Reproduction {
       else break;
     }
     if (this.#crash !== undefined) throw this.#crash.error;
+    if (this.#io.signal.aborted) return;
     const { files, graph } = this.#project;
     await files.rememberVouched(this.#plan.order.flatMap((index) => graph.stages[index]!.outs.map(({ path }) => path)));
   }

@@ -100,8 +100,12 @@ export class RunSharing implements Sharing {
 
   async #fetch(fingerprint: Fingerprint): Promise<boolean> {
     if (this.#troubled) return false;
-    const copies = makesCopies(this.#project);
-    const done = await caught(async () => this.#puller.pull(await this.#view.runsOf(fingerprint), () => copies));
+    const done = await caught(async () => {
+      const runs = await this.#view.runsOf(fingerprint);
+      // Of several results one is taken.
+      const isCopied = runs.length === 1 && makesCopies(this.#project);
+      return this.#puller.pull(runs, () => isCopied);
+    });
     this.#tellSkipped();
     if (done.ok) return done.value;
     this.#note(done.error, 'stages that it may know are executed');

@@ -105,8 +105,16 @@ export class WorkspaceFiles implements Pick<WorkspaceReader, 'observe' | 'observ
 
   /** Lets the index know, for the next process, what was vouched for at these paths or below. */
   async rememberVouched(paths: readonly string[]): Promise<void> {
-    const known = paths.filter((path) => this.#hasher.hasVouched(this.#placeOf(path)));
-    if (known.length === 0) return;
+    const { vouched } = this.#hasher;
+    if (vouched.length === 0) return;
+    const byPlace = new Map(paths.map((path) => [this.#placeOf(path), path]));
+    const known = new Set<string>();
+    for (const file of vouched) {
+      for (let place = file; place.length > 1; place = posix.dirname(place)) {
+        const path = byPlace.get(place);
+        if (path !== undefined) known.add(path);
+      }
+    }
     await this.#hasher.settle();
     for (const path of known) await this.recheck(path);
   }

@@ -7,7 +7,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { DigestStream, digestBytes } from '../core/digest.ts';
 import type { Digest } from '../core/digest.ts';
 import { isSameStat } from '../core/disk.ts';
-import { isWithin } from '../core/path.ts';
 import { codeOf, err, ok } from '../core/result.ts';
 import type { Result } from '../core/result.ts';
 import { describeReadError as describe } from '../core/source.ts';
@@ -53,9 +52,9 @@ export class FileHasher {
     if (this.#clock.settled(written)) this.#vouched.set(path, { digest, stat });
   }
 
-  /** True where a file at the path or below it was vouched for. */
-  hasVouched(path: string): boolean {
-    return [...this.#vouched.keys()].some((key) => isWithin(path, key));
+  /** Absolute paths of files that were vouched for. */
+  get vouched(): readonly string[] {
+    return [...this.#vouched.keys()];
   }
 
   /** The digest of a regular file whose lstat was just taken; the error says why there is none. */
